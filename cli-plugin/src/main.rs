@@ -1,0 +1,2 @@
+//! The docker-jackin CLI plugin.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Placeholder until the verb lands.
+fn main() {}
