@@ -1,2 +1,7 @@
-//! The docker-jackin CLI plugin.
-fn main() {}
+//! The docker-jackin CLI plugin: parses and dispatches.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docker_jackin::command::main()
+}

@@ -1,0 +1,1 @@
+//! Engines: where they are and how docker-jackin is registered with them.
