@@ -1,1 +1,0 @@
-//! Engines: where they are and how docker-jackin is registered with them.
