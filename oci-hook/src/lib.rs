@@ -2,8 +2,28 @@
 //!
 //! It knows variables and files, never agents, and is small enough to be read
 //! in an afternoon: everything here runs as root, before a container starts.
+//!
+//! [`runtime`] is the OCI runtime wrapper and [`hook`] the OCI hook;
+//! [`ticket`], [`payload`], [`secret`] and [`folder`] are the hand-off that the
+//! user's side writes.
 
+pub mod config;
+pub mod container;
+pub mod delivery;
+pub mod file;
 pub mod folder;
+pub mod hook;
+pub mod identity;
+pub mod passwd;
 pub mod payload;
+pub mod raw;
+pub mod raw_object;
+pub mod redeem;
+pub mod rootfs;
+pub mod runtime;
 pub mod secret;
+pub mod seed;
+pub mod spec;
+pub mod state;
 pub mod ticket;
+pub mod tmpfs;

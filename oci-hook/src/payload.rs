@@ -19,16 +19,12 @@ pub struct Payload {
     /// Files put in place before the container's process starts.
     #[serde(default)]
     pub files: Vec<CredentialFile>,
-    /// Places where an earlier delivery may have left its empty mount point,
-    /// which is removed. A file with content in it is never touched.
-    #[serde(default)]
-    pub remove: Vec<Place>,
 }
 
 impl Payload {
     /// Whether the hook has anything to do in the container's file system.
     pub fn touches_files(&self) -> bool {
-        !self.files.is_empty() || !self.remove.is_empty()
+        !self.files.is_empty()
     }
 }
 

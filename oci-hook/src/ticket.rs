@@ -88,7 +88,9 @@ pub enum InvalidTicket {
         column: usize,
     },
     /// It is of another version.
-    #[error("it has schema {found}, and this build reads {SCHEMA}; install one version of both sides")]
+    #[error(
+        "it has schema {found}, and this build reads {SCHEMA}; install one version of both sides"
+    )]
     Schema {
         /// The version it names.
         found: u64,

@@ -1,0 +1,464 @@
+//! What the engine's side keeps of a container it serves, in root-only tmpfs.
+//!
+//! `/run/docker-jackin/containers/<id>/` (0700) holds `record.json`, the
+//! `bundle` that the low-level runtime reads, and process files of execs that
+//! are under way. It outlives a stop, so that the container can start again,
+//! and goes with the first sweep after the container is removed.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::file;
+use crate::folder::ENGINE_FOLDER;
+use crate::payload::{Payload, VariableName};
+use crate::secret::Secret;
+use crate::ticket::{Handle, to_wiped_json};
+
+const RECORD: &str = "record.json";
+const FAILURE: &str = "failure";
+const PROCESS_PREFIX: &str = "process-";
+const MAX_RECORD: u64 = 8 << 20;
+const MAX_FAILURE: u64 = 16 << 10;
+
+/// Why what we keep cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder is not in memory, and secrets do not go to a disk.
+    #[error(
+        "{path} is not on a tmpfs, and a secret must not reach a disk; \
+         mount one: mount -t tmpfs -o mode=0700 tmpfs {path}"
+    )]
+    OnDisk {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Somebody else owns the folder, or may enter it.
+    #[error("{path} must be owned by uid {uid} with mode 0700; mend it with chown and chmod")]
+    NotOurs {
+        /// The folder.
+        path: PathBuf,
+        /// The user that must own it.
+        uid: u32,
+    },
+    /// The container's id cannot be a file's name.
+    #[error("container id {0:?} has characters outside [A-Za-z0-9_.+-]")]
+    Id(OsString),
+    /// The record was written by another version, or is damaged.
+    #[error(
+        "the record of container {id} cannot be read; remove the container and start a new one"
+    )]
+    Record {
+        /// The container.
+        id: ContainerId,
+    },
+    /// A system call failed.
+    #[error("failed to {action} {path}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// A container's id, fit to be a folder's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<OsString> for ContainerId {
+    type Error = Error;
+
+    fn try_from(id: OsString) -> Result<Self, Error> {
+        // The alphabet of runc and crun (libcontainer's `validateID`).
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte);
+        match id.into_string() {
+            Ok(id)
+                if (1..=255).contains(&id.len())
+                    && !id.starts_with('.')
+                    && id.bytes().all(allowed) =>
+            {
+                Ok(Self(id))
+            }
+            Ok(id) => Err(Error::Id(id.into())),
+            Err(id) => Err(Error::Id(id)),
+        }
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is known of a served container.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The handle it was started with.
+    pub handle: Handle,
+    /// The request of its ticket, for resolving again.
+    pub request: Option<Box<RawValue>>,
+    /// What it was given last.
+    pub payload: Payload,
+    /// What the container's own configuration says of the variables that the
+    /// payload sets or takes away. An exec that brings another value had it
+    /// from its user, whose word wins.
+    pub configured: Vec<Configured>,
+    /// A path that exists for as long as the engine knows the container.
+    pub alive: PathBuf,
+}
+
+/// A variable in the container's own configuration.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configured {
+    /// Its name.
+    pub name: VariableName,
+    /// Its value there; the user may have put a secret in it.
+    pub value: Secret,
+}
+
+/// The folder with all containers that are served.
+#[derive(Debug)]
+pub struct Store {
+    root: OwnedFd,
+    containers: OwnedFd,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the store if anything was ever kept in it.
+    pub fn open() -> Result<Option<Self>, Error> {
+        Self::open_at(Path::new(ENGINE_FOLDER))
+    }
+
+    /// Opens the store, made where it is missing.
+    ///
+    /// # Errors
+    /// When its folder is not on tmpfs, or not root's alone.
+    pub fn open_or_create() -> Result<Self, Error> {
+        Self::create_at(Path::new(ENGINE_FOLDER))
+    }
+
+    fn open_at(path: &Path) -> Result<Option<Self>, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = match fs::open(path, flags, Mode::empty()) {
+            Ok(root) => root,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(system("open", path, error)),
+        };
+        match file::open_folder(&root, "containers") {
+            Ok(containers) => Self::checked(root, containers, path).map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(system("open", &path.join("containers"), error)),
+        }
+    }
+
+    fn create_at(path: &Path) -> Result<Self, Error> {
+        if let Some(store) = Self::open_at(path)? {
+            return Ok(store);
+        }
+        match fs::mkdir(path, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(system("make", path, error)),
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root =
+            fs::open(path, flags, Mode::empty()).map_err(|error| system("open", path, error))?;
+        let containers = file::make_folder(&root, "containers")
+            .map_err(|error| system("make", &path.join("containers"), error))?;
+        Self::checked(root, containers, path)
+    }
+
+    fn checked(root: OwnedFd, containers: OwnedFd, path: &Path) -> Result<Self, Error> {
+        let stat = fs::fstat(&root).map_err(|error| system("stat", path, error))?;
+        let uid = rustix::process::geteuid().as_raw();
+        if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
+            let path = path.to_owned();
+            return Err(Error::NotOurs { path, uid });
+        }
+        if !file::in_memory(&root).map_err(|error| system("statfs", path, error))? {
+            let path = path.to_owned();
+            return Err(Error::OnDisk { path });
+        }
+        let path = path.to_owned();
+        Ok(Self {
+            root,
+            containers,
+            path,
+        })
+    }
+
+    /// The store's own root folder, `/run/docker-jackin`.
+    pub fn root(&self) -> impl AsFd + '_ {
+        &self.root
+    }
+
+    /// The folder of a container that is served.
+    pub fn find(&self, id: &ContainerId) -> Result<Option<Container>, Error> {
+        match file::open_folder(&self.containers, id.as_str()) {
+            Ok(folder) => Ok(Some(self.container(id, folder))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(system("open", &self.path_of(id), error)),
+        }
+    }
+
+    /// The folder of a container, made where it is missing.
+    pub fn make(&self, id: &ContainerId) -> Result<Container, Error> {
+        let folder = file::make_folder(&self.containers, id.as_str())
+            .map_err(|error| system("make", &self.path_of(id), error))?;
+        Ok(self.container(id, folder))
+    }
+
+    /// Forgets a container and everything kept for it.
+    pub fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        file::remove_tree(&self.containers, id.as_str())
+            .map_err(|error| system("remove", &self.path_of(id), error))
+    }
+
+    /// Forgets every container that its engine no longer knows.
+    ///
+    /// A container is left alone when its record cannot be read for want of
+    /// one: it may be in the middle of its first start.
+    pub fn sweep(&self) -> Result<(), Error> {
+        let names = file::names(&self.containers)
+            .map_err(|error| system("list", &self.path.join("containers"), error))?;
+        for name in names {
+            let id = ContainerId::try_from(OsString::from(name))?;
+            let Some(container) = self.find(&id)? else {
+                continue;
+            };
+            let Ok(Some(record)) = container.record() else {
+                continue;
+            };
+            if matches!(record.alive.try_exists(), Ok(false)) {
+                self.remove(&id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path_of(&self, id: &ContainerId) -> PathBuf {
+        self.path.join("containers").join(id.as_str())
+    }
+
+    fn container(&self, id: &ContainerId, folder: OwnedFd) -> Container {
+        Container {
+            id: id.clone(),
+            folder,
+            path: self.path_of(id),
+        }
+    }
+}
+
+/// The folder of one container.
+#[derive(Debug)]
+pub struct Container {
+    id: ContainerId,
+    folder: OwnedFd,
+    path: PathBuf,
+}
+
+impl Container {
+    /// What is known of it; `None` before its ticket was redeemed.
+    pub fn record(&self) -> Result<Option<Record>, Error> {
+        let fd = match fs::openat(&self.folder, RECORD, file::READ_HOSTILE, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(system("open", &self.path.join(RECORD), error)),
+        };
+        let unreadable = || Error::Record {
+            id: self.id.clone(),
+        };
+        let bytes = file::read_bounded(fd, MAX_RECORD).map_err(|_| unreadable())?;
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| unreadable())
+    }
+
+    /// Replaces what is known of it.
+    pub fn save(&self, record: &Record) -> Result<(), Error> {
+        let unwritable = |error: io::Error| system("write", &self.path.join(RECORD), error);
+        let bytes = to_wiped_json(record).map_err(|error| unwritable(error.into()))?;
+        file::replace(&self.folder, RECORD, &bytes).map_err(unwritable)
+    }
+
+    /// Writes the `config.json` that the low-level runtime reads, and returns
+    /// the path of its bundle.
+    pub fn write_bundle(&self, config: &[u8]) -> Result<PathBuf, Error> {
+        let path = self.path.join("bundle");
+        let folder = file::make_folder(&self.folder, "bundle")
+            .map_err(|error| system("make", &path, error))?;
+        file::replace(&folder, "config.json", config)
+            .map_err(|error| system("write", &path.join("config.json"), error))?;
+        Ok(path)
+    }
+
+    /// Writes the process file of one exec and returns its path.
+    ///
+    /// The low-level runtime reads it after this process has become that
+    /// runtime, so it is named after our pid, and removed by a later exec or
+    /// delete that finds the pid gone.
+    pub fn write_process(&self, process: &[u8]) -> Result<PathBuf, Error> {
+        let name = format!("{PROCESS_PREFIX}{}.json", std::process::id());
+        file::replace(&self.folder, &name, process)
+            .map_err(|error| system("write", &self.path.join(&name), error))?;
+        Ok(self.path.join(name))
+    }
+
+    /// Removes the process files of execs that are over.
+    pub fn drop_finished_processes(&self) -> Result<(), Error> {
+        let names = file::names(&self.folder).map_err(|error| system("list", &self.path, error))?;
+        for name in names {
+            let pid = name
+                .trim_start_matches('.')
+                .strip_prefix(PROCESS_PREFIX)
+                .and_then(|rest| rest.split('.').next())
+                .and_then(|pid| pid.parse::<u32>().ok());
+            let Some(pid) = pid else { continue };
+            if !Path::new("/proc").join(pid.to_string()).exists() {
+                file::gone(fs::unlinkat(&self.folder, &*name, AtFlags::empty()))
+                    .map_err(|error| system("remove", &self.path.join(name), error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves word of why the hook failed, for the wrapper that waits.
+    pub fn write_failure(&self, message: &str) -> Result<(), Error> {
+        file::replace(&self.folder, FAILURE, message.as_bytes())
+            .map_err(|error| system("write", &self.path.join(FAILURE), error))
+    }
+
+    /// Takes the hook's word of why it failed, if it left one.
+    pub fn take_failure(&self) -> Option<String> {
+        let fd = fs::openat(&self.folder, FAILURE, file::READ_HOSTILE, Mode::empty()).ok()?;
+        let bytes = file::read_bounded(fd, MAX_FAILURE).ok()?;
+        let _ = fs::unlinkat(&self.folder, FAILURE, AtFlags::empty());
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+fn system(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Error {
+    Error::System {
+        action,
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder on tmpfs, as `/run` is.
+    fn in_memory() -> tempfile::TempDir {
+        tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .tempdir_in("/dev/shm")
+            .unwrap()
+    }
+
+    fn id(text: &str) -> ContainerId {
+        ContainerId::try_from(OsString::from(text)).unwrap()
+    }
+
+    fn record(alive: &Path) -> Record {
+        Record {
+            handle: format!("1000.{:032x}", 7).parse().unwrap(),
+            request: None,
+            payload: Payload::default(),
+            configured: Vec::new(),
+            alive: alive.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_id_that_would_leave_the_folder_is_refused() {
+        for text in ["", ".", "..", "a/b", ".hidden", "a\nb", "ü"] {
+            assert!(
+                ContainerId::try_from(OsString::from(text)).is_err(),
+                "{text:?}"
+            );
+        }
+        assert!(ContainerId::try_from(OsString::from("a".repeat(256))).is_err());
+        assert_eq!(id("web_1.2+x-y").as_str(), "web_1.2+x-y");
+    }
+
+    #[test]
+    fn nothing_is_kept_on_a_disk_or_in_a_folder_others_may_enter() {
+        let disk = tempfile::tempdir_in("/var/tmp").unwrap();
+        std::fs::set_permissions(
+            disk.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )
+        .unwrap();
+        let error = Store::create_at(disk.path()).unwrap_err();
+        assert!(matches!(error, Error::OnDisk { .. }), "{error}");
+
+        let open = in_memory();
+        std::fs::set_permissions(
+            open.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o750),
+        )
+        .unwrap();
+        let error = Store::create_at(open.path()).unwrap_err();
+        assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+    }
+
+    #[test]
+    fn scenario_52_a_sweep_forgets_what_the_engine_forgot_and_nothing_else() {
+        let folder = in_memory();
+        let engine = tempfile::tempdir().unwrap();
+        let store = Store::create_at(folder.path()).unwrap();
+        store
+            .make(&id("known"))
+            .unwrap()
+            .save(&record(engine.path()))
+            .unwrap();
+        let removed = engine.path().join("removed");
+        store
+            .make(&id("removed"))
+            .unwrap()
+            .save(&record(&removed))
+            .unwrap();
+        store.make(&id("starting")).unwrap();
+
+        store.sweep().unwrap();
+
+        assert!(store.find(&id("known")).unwrap().is_some());
+        assert!(store.find(&id("starting")).unwrap().is_some());
+        assert!(store.find(&id("removed")).unwrap().is_none());
+    }
+
+    #[test]
+    fn process_files_go_when_their_exec_is_over() {
+        let folder = in_memory();
+        let store = Store::create_at(folder.path()).unwrap();
+        let container = store.make(&id("c")).unwrap();
+        let own = container.write_process(b"{}").unwrap();
+        // Larger than any pid_max, so this pid is never alive.
+        file::write_new(&container.folder, "process-4999999.json", b"{}").unwrap();
+        container.drop_finished_processes().unwrap();
+        assert!(own.exists());
+        assert!(!container.path.join("process-4999999.json").exists());
+    }
+}

@@ -1,0 +1,313 @@
+//! Putting a payload's files into a container, between the making of its
+//! mounts and pivot_root.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::file;
+use crate::identity::Identity;
+use crate::passwd;
+use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
+use crate::rootfs::{self, Rootfs, Spot, Trouble};
+use crate::secret::Secret;
+use crate::seed;
+use crate::spec::{self, IdMapping, Spec};
+use crate::tmpfs::{self, Tmpfs};
+
+/// Where the container's own tmpfs is mounted.
+pub const MOUNT_POINT: &str = "/run/docker-jackin";
+
+const MAX_MOUNTINFO: u64 = 32 << 20;
+
+/// Why a delivery failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bundle's `config.json` is not valid.
+    #[error("the bundle's config.json cannot be used: {0}")]
+    Spec(#[from] spec::Invalid),
+    /// The container's user has no id outside its user namespace.
+    #[error("id {0} of the container's process is not mapped in its user namespace")]
+    Unmapped(u32),
+    /// A place in the container cannot be used.
+    #[error(transparent)]
+    Rootfs(#[from] rootfs::Error),
+    /// The container's user stands too far back in a large `/etc/passwd`.
+    #[error(
+        "/etc/passwd in the container has no entry of uid {0} in its first {max} bytes; set HOME \
+         for the container",
+        max = passwd::MAX_SIZE
+    )]
+    Passwd(u32),
+    /// The process that the engine named is not in a container.
+    #[error("process {0} has no mount namespace of its own")]
+    NoNamespace(i32),
+    /// A system call failed.
+    #[error("failed to {action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// What a delivery needs to know of the container.
+#[derive(Debug)]
+pub struct Target {
+    /// The rootfs, an absolute path in the container's mount namespace.
+    rootfs: PathBuf,
+    /// The container's user, in our ids.
+    user: Identity,
+    /// The container's root, in our ids.
+    root: Identity,
+    /// The user's id as the container has it.
+    uid_inside: u32,
+    cwd: PathBuf,
+    home: Option<PathBuf>,
+    /// The folders that the process's variables name, for the payload's
+    /// places, in their order.
+    moved: Vec<Option<PathBuf>>,
+}
+
+impl Target {
+    /// Reads what is needed from the container's `config.json`.
+    pub fn of(spec: &Spec<'_>, bundle: &Path, payload: &Payload) -> Result<Self, Error> {
+        let process = spec.process();
+        let inside = process.user()?;
+        let (users, groups) = spec.id_mappings()?;
+        let uid = |uid| outside(&users, uid).map(Uid::from_raw);
+        let gid = |gid| outside(&groups, gid).map(Gid::from_raw);
+        let user = Identity {
+            uid: uid(inside.uid)?,
+            gid: gid(inside.gid)?,
+            groups: inside
+                .additional_gids
+                .iter()
+                .map(|id| gid(*id))
+                .collect::<Result<_, _>>()?,
+        };
+        let root = Identity {
+            uid: uid(0)?,
+            gid: gid(0)?,
+            groups: Vec::new(),
+        };
+        let folder = |name: &str| -> Result<Option<PathBuf>, Error> {
+            let value = process.variable(name)?;
+            Ok(value
+                .filter(|value| !value.is_empty())
+                .map(|value| PathBuf::from(&*value)))
+        };
+        let moved = payload.files.iter().map(|file| match &file.place.moved_by {
+            Some(moved) => folder(moved.variable.as_str()),
+            None => Ok(None),
+        });
+        Ok(Self {
+            rootfs: bundle.join(spec.root()?.unwrap_or_else(|| "rootfs".into())),
+            user,
+            root,
+            uid_inside: inside.uid,
+            cwd: process.cwd()?,
+            home: folder("HOME")?,
+            moved: moved.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// An id as it is outside the container's user namespace.
+fn outside(mappings: &[IdMapping], id: u32) -> Result<u32, Error> {
+    if mappings.is_empty() {
+        return Ok(id);
+    }
+    mappings
+        .iter()
+        .find_map(|mapping| {
+            let offset = id.checked_sub(mapping.container_id)?;
+            (offset < mapping.size).then(|| mapping.host_id.checked_add(offset))?
+        })
+        .ok_or(Error::Unmapped(id))
+}
+
+/// Delivers a payload's files into the container whose init has this pid.
+///
+/// The calling thread is in the container's mount namespace afterwards.
+pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error> {
+    let tmpfs = secret_files(target, payload)?;
+    enter_mount_namespace(pid)?;
+    let rootfs = Rootfs::open(&target.rootfs)?;
+    let home = home(&rootfs, target)?;
+    if let Some(tmpfs) = &tmpfs {
+        attach(&rootfs, tmpfs, target)?;
+    }
+    for (at, file) in payload.files.iter().enumerate() {
+        let path = path_of(&file.place, target.moved[at].as_deref(), &home, &target.cwd);
+        let spot = rootfs.spot(&path, &target.user)?;
+        match (&file.delivery, &tmpfs) {
+            (Delivery::Bind { .. }, Some(tmpfs)) => bind(tmpfs, &name_of(at), &spot, target)?,
+            (Delivery::MergeJson { object }, _) => seed::plant(&spot, object, &target.user)?,
+            (Delivery::Bind { .. }, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The tmpfs with the payload's secret files, not mounted yet; `None` when
+/// there is no secret file.
+fn secret_files(target: &Target, payload: &Payload) -> Result<Option<Tmpfs>, Error> {
+    let secrets: Vec<(usize, &Secret)> = payload
+        .files
+        .iter()
+        .enumerate()
+        .filter_map(secret)
+        .collect();
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let page = |content: &Secret| (content.expose().len() as u64).next_multiple_of(4096);
+    let size = secrets.iter().map(|(_, content)| page(content)).sum();
+    let tmpfs = Tmpfs::new(&target.user, size).map_err(failed("make the container's tmpfs"))?;
+    for (at, content) in secrets {
+        tmpfs
+            .add(&name_of(at), content.expose().as_bytes(), &target.user)
+            .map_err(failed("write to the container's tmpfs"))?;
+    }
+    Ok(Some(tmpfs))
+}
+
+fn secret((at, file): (usize, &CredentialFile)) -> Option<(usize, &Secret)> {
+    match &file.delivery {
+        Delivery::Bind { content } => Some((at, content)),
+        Delivery::MergeJson { .. } => None,
+    }
+}
+
+/// The name that a payload's file has on the tmpfs.
+fn name_of(at: usize) -> String {
+    format!("file-{at}")
+}
+
+fn enter_mount_namespace(pid: i32) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let open = |path: &str| fs::open(path, flags, Mode::empty());
+    let theirs = open(&format!("/proc/{pid}/ns/mnt"))
+        .map_err(failed("open the container's mount namespace"))?;
+    let ours = open("/proc/self/ns/mnt").map_err(failed("open our mount namespace"))?;
+    let inode = |fd: &OwnedFd| fs::fstat(fd).map(|stat| stat.st_ino);
+    let same = inode(&theirs).and_then(|theirs| Ok(theirs == inode(&ours)?));
+    if same.map_err(failed("stat the container's mount namespace"))? {
+        return Err(Error::NoNamespace(pid));
+    }
+    move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Mount))
+        .map_err(failed("enter the container's mount namespace"))
+}
+
+/// The user's home folder as the low-level runtime sees it: `HOME`, else the
+/// entry in `/etc/passwd`, else `/`.
+fn home(rootfs: &Rootfs, target: &Target) -> Result<PathBuf, Error> {
+    if let Some(home) = &target.home {
+        return Ok(Path::new("/").join(&target.cwd).join(home));
+    }
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let Ok(file) = rootfs.open_file(Path::new("/etc/passwd"), flags) else {
+        return Ok("/".into());
+    };
+    let stat = fs::fstat(&file).map_err(failed("stat the container's /etc/passwd"))?;
+    if fs::FileType::from_raw_mode(stat.st_mode) != fs::FileType::RegularFile {
+        return Ok("/".into());
+    }
+    let bytes = file::read_start(file, passwd::MAX_SIZE)
+        .map_err(failed("read the container's /etc/passwd"))?;
+    match passwd::by_uid(&bytes, target.uid_inside) {
+        Some(entry) => Ok(Path::new("/").join(entry.home)),
+        None if bytes.len() as u64 >= passwd::MAX_SIZE => Err(Error::Passwd(target.uid_inside)),
+        None => Ok("/".into()),
+    }
+}
+
+/// The path of a place, from the container's root.
+fn path_of(place: &Place, moved: Option<&Path>, home: &Path, cwd: &Path) -> PathBuf {
+    let below = |folder: &Path, path: &ContainerPath| folder.join(path.as_str());
+    match (&place.moved_by, moved) {
+        (Some(moved_by), Some(folder)) => {
+            below(&Path::new("/").join(cwd).join(folder), &moved_by.path)
+        }
+        _ => below(home, &place.path),
+    }
+}
+
+/// Mounts the tmpfs at [`MOUNT_POINT`].
+fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, target: &Target) -> Result<(), Error> {
+    let path = Path::new(MOUNT_POINT);
+    let folder = rootfs.folder(path, &target.root)?;
+    refuse_shared(&folder, path)?;
+    tmpfs
+        .attach(&folder)
+        .map_err(failed("mount the container's tmpfs"))
+}
+
+/// Binds a file of the tmpfs over its place.
+fn bind(tmpfs: &Tmpfs, name: &str, spot: &Spot, target: &Target) -> Result<(), Error> {
+    let mount_point = mount_point(spot, &target.user).map_err(|trouble| trouble.at(&spot.path))?;
+    refuse_shared(&mount_point, &spot.path)?;
+    tmpfs
+        .bind(name, mount_point)
+        .map_err(failed("bind the credential over its place"))
+}
+
+/// Opens the file to bind over; where there is none, makes an empty one, as
+/// the container's user, or as root where that user may not.
+fn mount_point(spot: &Spot, user: &Identity) -> Result<OwnedFd, Trouble> {
+    if !spot.occupied {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let make = || fs::openat(&spot.folder, &*spot.name, flags | OFlags::CLOEXEC, mode);
+        let made = match user
+            .act(make)
+            .map_err(|error| Trouble::of("act as its user", error))?
+        {
+            Err(Errno::ACCESS) => {
+                make().and_then(|file| fs::fchown(&file, Some(user.uid), Some(user.gid)))
+            }
+            made => made.map(drop),
+        };
+        match made {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(Trouble::of("make it", error)),
+        }
+    }
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = fs::openat(&spot.folder, &*spot.name, flags, Mode::empty())
+        .map_err(|error| Trouble::of("open it", error))?;
+    // What is open now is what is mounted over, whatever the name says later.
+    let stat = fs::fstat(&file).map_err(|error| Trouble::of("stat it", error))?;
+    match fs::FileType::from_raw_mode(stat.st_mode) {
+        fs::FileType::RegularFile => Ok(file),
+        _ => Err(Trouble::NotFile("thing that changes")),
+    }
+}
+
+fn refuse_shared(place: &OwnedFd, path: &Path) -> Result<(), Error> {
+    let bytes = file::read_path(Path::new("/proc/self/mountinfo"), MAX_MOUNTINFO)
+        .map_err(failed("read the container's mounts"))?;
+    let mountinfo = String::from_utf8_lossy(&bytes);
+    if tmpfs::is_shared(place, &mountinfo).map_err(failed("stat the container's mounts"))? {
+        return Err(Trouble::Shared.at(path).into());
+    }
+    Ok(())
+}
+
+fn failed<E: Into<io::Error>>(action: &'static str) -> impl Fn(E) -> Error {
+    move |source| Error::System {
+        action,
+        source: source.into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod tests;

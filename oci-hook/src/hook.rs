@@ -1,0 +1,100 @@
+//! The OCI hook, as its process runs it.
+
+use std::io;
+use std::path::Path;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use crate::container::{self, Container, Store};
+use crate::delivery::{self, Target};
+use crate::file;
+use crate::spec::{self, Spec};
+use crate::state::{self, State};
+
+/// Why a hook's run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process could not be made safe to enter a container with.
+    #[error("failed to {0}: {1}")]
+    Precaution(&'static str, io::Error),
+    /// What the engine said cannot be used.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// What was to be delivered cannot be read.
+    #[error(transparent)]
+    Container(#[from] container::Error),
+    /// Nothing was prepared for this container.
+    #[error("nothing was prepared for container {0}: its runtime is not docker-jackin-runtime")]
+    Unprepared(container::ContainerId),
+    /// The bundle's `config.json` cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Bundle {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The bundle's `config.json` is not valid.
+    #[error("the bundle's config.json cannot be used: {0}")]
+    Spec(#[from] spec::Invalid),
+    /// The files could not be delivered.
+    #[error(transparent)]
+    Delivery(#[from] delivery::Error),
+}
+
+/// What is done before anything is read: no core dump shows a secret, no
+/// other process may look into this one (CVE-2019-5736), and no folder of the
+/// bundle or the container is the current one (CVE-2024-21626).
+pub fn take_precautions() -> Result<(), Error> {
+    let failed = |what| move |error: rustix::io::Errno| Error::Precaution(what, error.into());
+    rustix::process::chdir("/").map_err(failed("leave the bundle"))?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("forbid looking in"))?;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none).map_err(failed("forbid core dumps"))
+}
+
+/// Delivers the files of the container whose state is on standard input.
+///
+/// Why it failed is also left in the container's folder, for a wrapper whose
+/// low-level runtime tells no more than an exit code.
+pub fn run(stdin: impl std::os::fd::AsFd) -> Result<(), Error> {
+    let bytes = file::read_bounded(stdin, state::MAX_SIZE)
+        .map_err(|error| Error::Precaution("read the container state", error))?;
+    let state = State::from_json(&bytes)?;
+    let container = match Store::open()? {
+        Some(store) => store.find(&state.id)?,
+        None => None,
+    };
+    let Some(container) = container else {
+        return Err(Error::Unprepared(state.id));
+    };
+    let delivered = deliver(&state, &container);
+    if let Err(error) = &delivered {
+        // The runtime prints the error in any case.
+        let _ = container.write_failure(&error.to_string());
+    }
+    delivered
+}
+
+fn deliver(state: &State, container: &Container) -> Result<(), Error> {
+    let Some(record) = container.record()? else {
+        return Err(Error::Unprepared(state.id.clone()));
+    };
+    let path = state.bundle.join("config.json");
+    let bytes = read_config(&path)?;
+    let spec = Spec::from_json(&bytes)?;
+    let target = Target::of(&spec, &state.bundle, &record.payload)?;
+    delivery::deliver(state.pid, &target, &record.payload)?;
+    Ok(())
+}
+
+fn read_config(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+    file::read_path(path, spec::MAX_SIZE).map_err(|source| Error::Bundle {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,67 @@
+//! The only unsafe code of the engine's side: what a process does between
+//! fork and exec, and closing fds that nobody owns.
+
+#![expect(
+    unsafe_code,
+    reason = "std offers no safe call between fork and exec, and rustix none to close a range of fds"
+)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::Signal;
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::identity::Identity;
+
+/// Makes a command's process end when ours does.
+///
+/// containerd's shim asks the same for the runtime it calls, and the request
+/// does not outlive a fork.
+pub fn end_with_us(command: &mut Command) {
+    // SAFETY: the closure makes one system call, and neither allocates nor
+    // takes a lock.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            Ok(())
+        });
+    }
+}
+
+/// Makes a command's process run as somebody else, for good: real, effective
+/// and saved ids, and exactly their groups.
+pub fn become_identity(command: &mut Command, identity: &Identity) {
+    let Identity { uid, gid, groups } = identity.clone();
+    // SAFETY: the closure makes system calls only, on values made before the
+    // fork; the process has one thread then, so per-thread calls are enough.
+    unsafe {
+        command.pre_exec(move || {
+            set_thread_groups(&groups)?;
+            set_thread_res_gid(gid, gid, gid)?;
+            set_thread_res_uid(uid, uid, uid)?;
+            Ok(())
+        });
+    }
+}
+
+/// Closes every fd above standard error: runc before 1.1.12 leaks some of its
+/// own into hooks (CVE-2024-21626).
+///
+/// To be called first thing in `main`, before anything of ours is open.
+pub fn close_inherited_fds() -> io::Result<()> {
+    let mut inherited = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        let fd = name.to_str().and_then(|name| name.parse::<i32>().ok());
+        inherited.extend(fd.filter(|fd| *fd > 2));
+    }
+    for fd in inherited {
+        // SAFETY: nothing of this process owns an fd above 2 yet. The list
+        // holds the listing's own fd too, which is closed by now: that call
+        // only says EBADF.
+        let _ = unsafe { rustix::io::try_close(fd) };
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! The OCI runtime wrapper: what happens between the engine's call and the
+//! low-level runtime's.
+
+pub mod arguments;
+pub mod create;
+pub mod engine;
+pub mod exec;
+pub mod log;
+pub mod low_level;
+pub mod resolver;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::container::{self, Store};
+use crate::{config, redeem, spec};
+
+use arguments::{Arguments, Verb};
+use log::Log;
+use low_level::LowLevel;
+
+/// Why a call ends before the low-level runtime is reached, or because of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The wrapper's own settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// There is no low-level runtime to call.
+    #[error(transparent)]
+    LowLevel(#[from] low_level::Error),
+    /// What is kept for the container cannot be reached.
+    #[error(transparent)]
+    Container(#[from] container::Error),
+    /// The engine named no container.
+    #[error("the engine named no container")]
+    NoContainer,
+    /// A file of the engine's cannot be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A file of the engine's is not valid.
+    #[error("{path} cannot be used: {source}")]
+    Spec {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: spec::Invalid,
+    },
+    /// What should be a handle is none.
+    #[error("the container's ticket cannot be used: {0}")]
+    Handle(#[from] crate::ticket::InvalidHandle),
+    /// The ticket is not redeemed.
+    #[error("ticket {handle} cannot be used: {source}")]
+    Redeem {
+        /// The handle, cut short.
+        handle: String,
+        /// Why not.
+        source: redeem::Error,
+    },
+    /// The low-level runtime would keep a copy of the variables on a disk.
+    #[error(
+        "{runtime} keeps a copy of the container's variables in {path}, which is not on a tmpfs; \
+         put the engine's state (its exec-root) on one"
+    )]
+    CopyOnDisk {
+        /// The low-level runtime.
+        runtime: PathBuf,
+        /// The folder it keeps its state in.
+        path: PathBuf,
+    },
+    /// The hook said why the container could not be served.
+    #[error("{0}")]
+    Hook(String),
+    /// The clock stands before 1970.
+    #[error("the system's clock stands before 1970; set it")]
+    Clock,
+}
+
+/// Handles one call of the engine's.
+///
+/// Returns only when the call failed, or when the wrapper had to see the
+/// low-level runtime through; otherwise this process becomes that runtime.
+pub fn run(name: &OsStr, words: Vec<OsString>) -> ExitCode {
+    let arguments = Arguments::parse(words);
+    let log = Log::of(&arguments);
+    match handle(name, arguments, &log) {
+        Ok(code) => code,
+        Err(error) => {
+            log.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Error> {
+    let config = config::Config::load()?;
+    let low_level = LowLevel::find(name, config.low_level.as_deref())?;
+    match arguments.verb() {
+        Verb::Create | Verb::Run => create::start(arguments, &low_level, &config, log),
+        Verb::Exec => pass(&low_level, &exec::prepare(arguments)?),
+        Verb::Delete => {
+            sweep(log);
+            pass(&low_level, &arguments)
+        }
+        Verb::Other => pass(&low_level, &arguments),
+    }
+}
+
+/// Becomes the low-level runtime.
+fn pass(low_level: &LowLevel, arguments: &Arguments) -> Result<ExitCode, Error> {
+    match low_level.become_it(arguments)? {}
+}
+
+/// Forgets containers that are gone. Trouble with that is no reason to fail
+/// the call at hand.
+fn sweep(log: &Log) {
+    let swept = match Store::open() {
+        Ok(Some(store)) => store.sweep(),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = swept {
+        log.warn(&format!("failed to sweep: {error}"));
+    }
+}

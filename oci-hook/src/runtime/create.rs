@@ -1,0 +1,262 @@
+//! `create` and `run`: serving a container before the low-level runtime has it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use super::arguments::{Arguments, Verb};
+use super::engine::EngineRecord;
+use super::log::Log;
+use super::low_level::{self, LowLevel};
+use super::{Error, pass, resolver};
+use crate::config::Config;
+use crate::container::{Container, ContainerId, Record, Store};
+use crate::file;
+use crate::payload::Payload;
+use crate::redeem::{self, Bearer};
+use crate::spec::{self, Hook, Spec};
+use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
+
+/// After how many seconds the runtime ends the hook.
+const HOOK_TIMEOUT: u32 = 30;
+
+/// The hook's whole environment. Never empty, and nothing of the image's.
+const HOOK_ENV: [&str; 1] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+
+/// Starts a container: with what its ticket holds, or, where it has none,
+/// exactly as the low-level runtime would.
+pub fn start(
+    arguments: Arguments,
+    low_level: &LowLevel,
+    config: &Config,
+    log: &Log,
+) -> Result<ExitCode, Error> {
+    super::sweep(log);
+    let Some(asked) = Asked::read(&arguments)? else {
+        return pass(low_level, &arguments);
+    };
+    let store = Store::open_or_create()?;
+    let known = match store.find(&asked.id)? {
+        Some(container) => container
+            .record()?
+            .filter(|record| record.handle == asked.handle),
+        None => None,
+    };
+    let first = known.is_none();
+    let served = serve(&asked, known, &store, low_level, config, &arguments, log)
+        .and_then(|served| served.hand_over(arguments, low_level));
+    // A container that never started keeps nothing; one that started before
+    // may do so again.
+    let failed = !matches!(served, Ok(code) if code == ExitCode::SUCCESS);
+    if failed && first {
+        store.remove(&asked.id)?;
+    }
+    served
+}
+
+/// A container that asks to be served.
+struct Asked {
+    id: ContainerId,
+    handle: Handle,
+    bundle: PathBuf,
+    config_path: PathBuf,
+    config: Zeroizing<Vec<u8>>,
+}
+
+impl Asked {
+    /// Reads the call; `None` when the container has no ticket.
+    fn read(arguments: &Arguments) -> Result<Option<Self>, Error> {
+        let bundle = arguments.bundle();
+        let bundle = std::path::absolute(&bundle).map_err(|source| Error::Read {
+            path: bundle,
+            source,
+        })?;
+        let config_path = arguments
+            .config()
+            .unwrap_or_else(|| bundle.join("config.json"));
+        // What cannot be read the low-level runtime reports in its own words.
+        let Ok(config) = file::read_path(&config_path, spec::MAX_SIZE) else {
+            return Ok(None);
+        };
+        if !mentions_a_ticket(&config) {
+            return Ok(None);
+        }
+        let invalid = |source| Error::Spec {
+            path: config_path.clone(),
+            source,
+        };
+        let handle = Spec::from_json(&config)
+            .and_then(|spec| spec.handle())
+            .map_err(invalid)?;
+        let Some(handle) = handle else {
+            return Ok(None);
+        };
+        let id = arguments.container().ok_or(Error::NoContainer)?;
+        Ok(Some(Self {
+            id: ContainerId::try_from(OsString::from(id))?,
+            handle: handle.parse()?,
+            bundle,
+            config_path,
+            config,
+        }))
+    }
+}
+
+/// A quick look that spares most containers the reading of their
+/// `config.json`; a text that only happens to hold the word costs that.
+fn mentions_a_ticket(config: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(config);
+    [HANDLE_ANNOTATION, HANDLE_VARIABLE]
+        .iter()
+        .any(|name| text.contains(name))
+}
+
+/// A container that is ready for the low-level runtime.
+struct Served {
+    container: Container,
+    bundle: PathBuf,
+    hooked: bool,
+}
+
+fn serve(
+    asked: &Asked,
+    known: Option<Record>,
+    store: &Store,
+    low_level: &LowLevel,
+    config: &Config,
+    arguments: &Arguments,
+    log: &Log,
+) -> Result<Served, Error> {
+    let invalid = |source| Error::Spec {
+        path: asked.config_path.clone(),
+        source,
+    };
+    let spec = Spec::from_json(&asked.config).map_err(invalid)?;
+    let mut record = match known {
+        Some(record) => resolver::refresh(record, config.resolver.as_deref(), log),
+        None => redeem(asked, &spec, store)?,
+    };
+    refuse_copy_on_disk(low_level, arguments, &record.payload)?;
+    record.configured = spec
+        .process()
+        .configured(&record.payload)
+        .map_err(invalid)?;
+    let container = store.make(&asked.id)?;
+    container.save(&record)?;
+    let hook_path = hook_path()?;
+    let hook = Hook {
+        path: &hook_path,
+        args: &["docker-jackin-hook", "createRuntime"],
+        env: &HOOK_ENV,
+        timeout: HOOK_TIMEOUT,
+    };
+    let hook = record.payload.touches_files().then_some(&hook);
+    let root = spec
+        .root()
+        .map_err(invalid)?
+        .unwrap_or_else(|| "rootfs".into());
+    let root = asked.bundle.join(root);
+    let edited = spec.edited(&record.payload, &root, hook).map_err(invalid)?;
+    let bundle = container.write_bundle(&edited)?;
+    Ok(Served {
+        container,
+        bundle,
+        hooked: hook.is_some(),
+    })
+}
+
+impl Served {
+    /// Hands the container over to the low-level runtime.
+    ///
+    /// `create` with a hook is waited for, since crun tells no more of a
+    /// failed hook than its exit code, and what was kept must go again.
+    fn hand_over(self, arguments: Arguments, low_level: &LowLevel) -> Result<ExitCode, Error> {
+        let waits = self.hooked && arguments.verb() == Verb::Create;
+        let arguments = arguments.with_bundle(&self.bundle);
+        if !waits {
+            return pass(low_level, &arguments);
+        }
+        let _ = self.container.take_failure();
+        let status = low_level.see_through(&arguments)?;
+        match self.container.take_failure() {
+            Some(message) if !status.success() => Err(Error::Hook(message)),
+            _ => Ok(ExitCode::from(low_level::exit_code(status))),
+        }
+    }
+}
+
+fn redeem(asked: &Asked, spec: &Spec<'_>, store: &Store) -> Result<Record, Error> {
+    let engine =
+        EngineRecord::find(spec, &asked.bundle, &asked.id).map_err(|source| Error::Spec {
+            path: asked.config_path.clone(),
+            source,
+        })?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| Error::Clock)?;
+    let bearer = Bearer {
+        id: &asked.id,
+        image: engine.image,
+    };
+    let ticket =
+        redeem::redeem(store, &asked.handle, &bearer, now.as_secs()).map_err(|source| {
+            Error::Redeem {
+                handle: asked.handle.masked(),
+                source,
+            }
+        })?;
+    Ok(Record {
+        handle: asked.handle.clone(),
+        request: ticket.request,
+        payload: ticket.payload,
+        configured: Vec::new(),
+        alive: engine.alive,
+    })
+}
+
+/// The hook lies beside the wrapper.
+fn hook_path() -> Result<PathBuf, Error> {
+    let own = Path::new("/proc/self/exe");
+    let read = |source| Error::Read {
+        path: own.to_owned(),
+        source,
+    };
+    let hook = own
+        .read_link()
+        .map_err(read)?
+        .with_file_name("docker-jackin-hook");
+    match hook.metadata() {
+        Ok(_) => Ok(hook),
+        Err(source) => Err(Error::Read { path: hook, source }),
+    }
+}
+
+/// Refuses variables where the low-level runtime would copy them to a disk.
+fn refuse_copy_on_disk(
+    low_level: &LowLevel,
+    arguments: &Arguments,
+    payload: &Payload,
+) -> Result<(), Error> {
+    if payload.env.is_empty() || !low_level.copies_config() {
+        return Ok(());
+    }
+    let name = low_level.path().file_name().unwrap_or_default();
+    let root = match arguments.global("root") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new("/run").join(name),
+    };
+    let existing = root
+        .ancestors()
+        .find_map(|folder| std::fs::File::open(folder).ok());
+    let in_memory = existing.is_some_and(|folder| file::in_memory(folder).unwrap_or(false));
+    if in_memory {
+        return Ok(());
+    }
+    Err(Error::CopyOnDisk {
+        runtime: low_level.path().to_owned(),
+        path: root,
+    })
+}

@@ -1,0 +1,45 @@
+//! `exec`: the container's variables for one more process in it.
+
+use std::ffi::OsString;
+
+use super::Error;
+use super::arguments::Arguments;
+use crate::container::{ContainerId, Store};
+use crate::file;
+use crate::spec::{self, Process};
+
+/// Gives the process of an exec what its container was given.
+///
+/// The engine builds that process's environment afresh from the container's
+/// configuration, so without this a variable of ours is missing in it. Without
+/// a process file (`runc exec ID command`) the low-level runtime takes the
+/// environment of the bundle it was given at `create`, which is ours already.
+pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
+    let Some(id) = arguments.container() else {
+        return Ok(arguments);
+    };
+    // An id that cannot be a served container's is the runtime's to refuse.
+    let Ok(id) = ContainerId::try_from(OsString::from(id)) else {
+        return Ok(arguments);
+    };
+    let container = match Store::open()? {
+        Some(store) => store.find(&id)?,
+        None => None,
+    };
+    let (Some(container), Some(path)) = (container, arguments.process()) else {
+        return Ok(arguments);
+    };
+    let Some(record) = container.record()? else {
+        return Ok(arguments);
+    };
+    let bytes = file::read_path(&path, spec::MAX_SIZE).map_err(|source| Error::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let edited = Process::from_json(&bytes)
+        .and_then(|process| process.edited(&record.payload, &record.configured))
+        .map_err(|source| Error::Spec { path, source })?;
+    container.drop_finished_processes()?;
+    let ours = container.write_process(&edited)?;
+    Ok(arguments.with_process(&ours))
+}

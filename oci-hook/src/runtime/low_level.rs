@@ -1,0 +1,176 @@
+//! The runtime that does the work: finding it, and becoming it.
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use super::arguments::Arguments;
+use crate::raw;
+
+/// Where distributions put runtimes. `PATH` is not asked: it is the engine's
+/// business, and with some engines the user's.
+const FOLDERS: [&str; 6] = [
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/bin",
+    "/sbin",
+];
+
+/// The runtimes that are looked for when none is named, best first.
+const KNOWN: [&str; 2] = ["runc", "crun"];
+
+/// The wrapper's own name; `docker-jackin-runtime-crun` names a runtime too.
+const OWN_NAME: &str = "docker-jackin-runtime";
+
+/// Why there is no low-level runtime to call.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// None of these is installed.
+    #[error(
+        "no low-level runtime is installed ({0} in /usr/bin or /usr/sbin); install runc or crun"
+    )]
+    NotFound(String),
+    /// It would call the wrapper again, without end.
+    #[error(
+        "the low-level runtime {0} is docker-jackin-runtime itself; name runc or crun as low_level in /etc/docker-jackin/runtime.toml"
+    )]
+    Ourselves(PathBuf),
+    /// It cannot be started.
+    #[error("failed to start the low-level runtime {path}: {source}")]
+    Start {
+        /// Its path.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// The low-level runtime.
+#[derive(Debug)]
+pub struct LowLevel {
+    path: PathBuf,
+}
+
+impl LowLevel {
+    /// Finds the runtime: the one in the name the wrapper was called by
+    /// (`docker-jackin-runtime-crun`), else the one in the settings, else the
+    /// first of runc and crun that is installed.
+    pub fn find(called_as: &OsStr, setting: Option<&Path>) -> Result<Self, Error> {
+        let path = match (named(called_as), setting) {
+            (Some(name), _) => first(&[&name])?,
+            (None, Some(setting)) => setting.to_owned(),
+            (None, None) => first(&KNOWN)?,
+        };
+        if is_ourselves(&path) {
+            return Err(Error::Ourselves(path));
+        }
+        Ok(Self { path })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it copies `config.json` into its state folder. runc does not;
+    /// crun does; of others it is assumed.
+    pub fn copies_config(&self) -> bool {
+        self.path.file_name().is_none_or(|name| name != "runc")
+    }
+
+    /// Replaces this process by the runtime.
+    pub fn become_it(&self, arguments: &Arguments) -> Result<Infallible, Error> {
+        let error = Command::new(&self.path).args(arguments.words()).exec();
+        Err(self.failed(error))
+    }
+
+    /// Runs the runtime and waits for it.
+    pub fn see_through(&self, arguments: &Arguments) -> Result<ExitStatus, Error> {
+        let mut command = Command::new(&self.path);
+        command.args(arguments.words());
+        raw::end_with_us(&mut command);
+        command.status().map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Start {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// The exit code that says the same as a status: of a signal, what a shell
+/// makes of it.
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(1)
+}
+
+fn named(called_as: &OsStr) -> Option<String> {
+    let name = Path::new(called_as).file_name()?.to_str()?;
+    let runtime = name.strip_prefix(OWN_NAME)?.strip_prefix('-')?;
+    (!runtime.is_empty()).then(|| runtime.to_owned())
+}
+
+fn first(names: &[&str]) -> Result<PathBuf, Error> {
+    let candidates = names.iter().flat_map(|name| {
+        FOLDERS
+            .iter()
+            .map(move |folder| Path::new(folder).join(name))
+    });
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| Error::NotFound(names.join(" or ")))
+}
+
+fn is_ourselves(path: &Path) -> bool {
+    let inode = |path: &Path| {
+        path.metadata()
+            .map(|metadata| (metadata.dev(), metadata.ino()))
+    };
+    match (inode(path), inode(Path::new("/proc/self/exe"))) {
+        (Ok(theirs), Ok(ours)) => theirs == ours,
+        _ => false,
+    }
+}
+
+/// The name a process was called by.
+pub fn called_as() -> OsString {
+    std::env::args_os()
+        .next()
+        .unwrap_or_else(|| OWN_NAME.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_say_the_runtime() {
+        let named = |name: &str| named(OsStr::new(name));
+        assert_eq!(
+            named("/usr/libexec/docker-jackin/docker-jackin-runtime-crun"),
+            Some("crun".into())
+        );
+        assert_eq!(named("docker-jackin-runtime"), None);
+        assert_eq!(named("docker-jackin-runtime-"), None);
+        assert_eq!(named("docker-jackin-runtimecrun"), None);
+    }
+
+    #[test]
+    fn the_wrapper_does_not_call_itself() {
+        let own = std::env::current_exe().unwrap();
+        let error = LowLevel::find(OsStr::new("docker-jackin-runtime"), Some(&own)).unwrap_err();
+        assert!(matches!(error, Error::Ourselves(_)));
+    }
+}

@@ -1,0 +1,100 @@
+//! The container's own tmpfs, on which its secret files lie.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{self, AtFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+use crate::file;
+use crate::identity::Identity;
+
+/// Room for files besides their content, in bytes.
+const SLACK: u64 = 256 << 10;
+
+/// A tmpfs that is not mounted anywhere yet, or is by now.
+#[derive(Debug)]
+pub struct Tmpfs {
+    mount: OwnedFd,
+}
+
+impl Tmpfs {
+    /// Makes a tmpfs of a user's, mode 0700, `nosuid,nodev,noexec`, with room
+    /// for `content` bytes and a little more.
+    ///
+    /// It is made detached (fsopen(2), Linux 5.2), so that it is complete
+    /// before anything in the container can see it.
+    pub fn new(owner: &Identity, content: u64) -> Result<Self, Errno> {
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        for (key, value) in [
+            ("source", "docker-jackin".to_owned()),
+            ("mode", "0700".to_owned()),
+            ("uid", owner.uid.as_raw().to_string()),
+            ("gid", owner.gid.as_raw().to_string()),
+            ("size", (content + SLACK).to_string()),
+            ("nr_inodes", "256".to_owned()),
+        ] {
+            fsconfig_set_string(&context, key, value)?;
+        }
+        // Keeps secrets out of the swap. Linux before 6.4 has no such option,
+        // and goes without.
+        let _ = fsconfig_set_flag(&context, "noswap");
+        fsconfig_create(&context)?;
+        let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        Ok(Self { mount })
+    }
+
+    /// Writes a file of its owner's, mode 0600.
+    pub fn add(&self, name: &str, content: &[u8], owner: &Identity) -> io::Result<()> {
+        let file = file::write_new(&self.mount, name, content)?;
+        fs::fchown(&file, Some(owner.uid), Some(owner.gid))?;
+        Ok(())
+    }
+
+    /// Mounts it on a folder.
+    pub fn attach(&self, folder: impl AsFd) -> Result<(), Errno> {
+        mount_on(&self.mount, folder)
+    }
+
+    /// Binds one of its files over a file. It must be attached by then.
+    pub fn bind(&self, name: impl AsRef<OsStr>, target: impl AsFd) -> Result<(), Errno> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+        let clone = open_tree(&self.mount, name.as_ref(), flags)?;
+        mount_on(clone, target)
+    }
+}
+
+/// Mounts by fds alone, so that no path can be swapped in between.
+fn mount_on(mount: impl AsFd, target: impl AsFd) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, "", target, "", flags)
+}
+
+/// Whether a mount on this place would show in other mount namespaces too:
+/// the mount it lies on is a peer of others (proc(5), `mountinfo`, `shared`).
+pub fn is_shared(place: impl AsFd, mountinfo: &str) -> Result<bool, Errno> {
+    let stat = fs::statx(place, "", AtFlags::EMPTY_PATH, fs::StatxFlags::MNT_ID)?;
+    if stat.stx_mask & fs::StatxFlags::MNT_ID.bits() == 0 {
+        // Linux before 5.8 does not tell; taken as the default, private.
+        return Ok(false);
+    }
+    let id = stat.stx_mnt_id.to_string();
+    Ok(mountinfo.lines().any(|line| {
+        let mut fields = line.split(' ');
+        fields.next() == Some(&*id)
+            && fields
+                .skip(5)
+                .take_while(|field| *field != "-")
+                .any(|field| field.starts_with("shared:"))
+    }))
+}
