@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod context;
+pub mod daemon_json;
 pub mod error;
 
 pub use client::{Engine, connect};
