@@ -66,7 +66,7 @@ impl Config {
     fn from_toml(text: &str) -> Result<Self, Error> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(1, |before| before.lines().count().max(1));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
             Error::Malformed(format!("line {line}: {}", error.message()))
         })?;
         for (key, path) in [

@@ -172,7 +172,7 @@ impl Store {
         }
     }
 
-    fn create_at(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn create_at(path: &Path) -> Result<Self, Error> {
         if let Some(store) = Self::open_at(path)? {
             return Ok(store);
         }

@@ -243,7 +243,8 @@ fn path_of(place: &Place, moved: Option<&Path>, home: &Path, cwd: &Path) -> Path
 /// Mounts the tmpfs at [`MOUNT_POINT`].
 fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, target: &Target) -> Result<(), Error> {
     let path = Path::new(MOUNT_POINT);
-    let folder = rootfs.folder(path, &target.root)?;
+    let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
+    let folder = rootfs.folder(path, &target.root, mode)?;
     refuse_shared(&folder, path)?;
     tmpfs
         .attach(&folder)

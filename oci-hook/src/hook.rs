@@ -48,7 +48,9 @@ pub enum Error {
 pub fn take_precautions() -> Result<(), Error> {
     let failed = |what| move |error: rustix::io::Errno| Error::Precaution(what, error.into());
     rustix::process::chdir("/").map_err(failed("leave the bundle"))?;
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // Every mode is spelt out where a file is made; the engine's umask has no
+    // say in what the container's user may do.
+    rustix::process::umask(rustix::fs::Mode::empty());
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("forbid looking in"))?;
     let none = Rlimit {
         current: Some(0),

@@ -142,25 +142,25 @@ impl Rootfs {
     }
 
     /// Opens a folder; folders that are missing on the way are made for
-    /// `owner` with mode 0700, by `owner` where they may and by root where
-    /// they may not.
-    pub fn folder(&self, path: &Path, owner: &Identity) -> Result<OwnedFd, Error> {
+    /// `owner`, by `owner` where they may and by root where they may not.
+    pub fn folder(&self, path: &Path, owner: &Identity, mode: Mode) -> Result<OwnedFd, Error> {
         let folder = match self.open_folder(path) {
-            Err(Errno::NOENT) => self.make_folders(path, owner)?,
+            Err(Errno::NOENT) => self.make_folders(path, owner, mode)?,
             found => found.map_err(|error| Trouble::of("open it", error).at(path))?,
         };
         refuse_kernel_file_systems(&folder).map_err(|trouble| trouble.at(path))?;
         Ok(folder)
     }
 
-    /// Finds the place of a file, through a link in the last place too.
+    /// Finds the place of a file, through a link in the last place too. Missing
+    /// folders on the way are made with mode 0700.
     pub fn spot(&self, path: &Path, owner: &Identity) -> Result<Spot, Error> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(Trouble::NotFile("folder").at(&path));
             };
-            let folder = self.folder(parent, owner)?;
+            let folder = self.folder(parent, owner, Mode::RWXU)?;
             let kind =
                 kind_of(&folder, name).map_err(|error| Trouble::of("stat it", error).at(&path))?;
             let occupied = match kind {
@@ -187,7 +187,7 @@ impl Rootfs {
         self.open_file(path, OFlags::PATH | OFlags::DIRECTORY)
     }
 
-    fn make_folders(&self, path: &Path, owner: &Identity) -> Result<OwnedFd, Error> {
+    fn make_folders(&self, path: &Path, owner: &Identity, mode: Mode) -> Result<OwnedFd, Error> {
         let failed = |error| Trouble::of("make it", error);
         let mut so_far = PathBuf::from("/");
         let mut folder = self
@@ -202,7 +202,7 @@ impl Rootfs {
             so_far.push(name);
             folder = match self.open_folder(&so_far) {
                 Err(Errno::NOENT) => {
-                    make_folder(&folder, name, owner).map_err(|error| match error {
+                    make_folder(&folder, name, owner, mode).map_err(|error| match error {
                         Errno::EXIST => Trouble::Dangling.at(&so_far),
                         error => failed(error).at(&so_far),
                     })?;
@@ -218,12 +218,12 @@ impl Rootfs {
 
 /// Makes a folder as its owner, or as root and then given to the owner where
 /// the owner may not write: then the owner cannot swap it meanwhile either.
-fn make_folder(parent: &OwnedFd, name: &OsStr, owner: &Identity) -> Result<(), Errno> {
-    match owner.act(|| fs::mkdirat(parent, name, Mode::RWXU))? {
+fn make_folder(parent: &OwnedFd, name: &OsStr, owner: &Identity, mode: Mode) -> Result<(), Errno> {
+    match owner.act(|| fs::mkdirat(parent, name, mode))? {
         Err(Errno::ACCESS) => {}
         made => return made,
     }
-    fs::mkdirat(parent, name, Mode::RWXU)?;
+    fs::mkdirat(parent, name, mode)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let made = fs::openat(parent, name, flags, Mode::empty())?;
     fs::fchown(&made, Some(owner.uid), Some(owner.gid))
