@@ -2,8 +2,14 @@
 
 pub mod client;
 pub mod context;
+pub mod daemon;
 pub mod daemon_json;
 pub mod error;
+pub mod installation;
+pub mod registration;
+pub mod settings;
+pub mod tmpfs;
+pub mod whole_file;
 
 pub use client::{Engine, connect};
 pub use context::{Endpoint, Surroundings, Target, resolve};

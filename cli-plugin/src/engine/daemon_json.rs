@@ -128,14 +128,12 @@ impl DaemonJson {
     }
 
     fn add(&self, name: &str, path: String) -> Result<(), DaemonJsonError> {
+        if self.top.properties().is_empty() {
+            self.top.ensure_multiline();
+        }
         let runtimes = match self.runtimes()? {
             Some(runtimes) => runtimes,
-            None => {
-                if self.top.properties().is_empty() {
-                    self.top.ensure_multiline();
-                }
-                self.top.object_value_or_set(RUNTIMES)
-            }
+            None => self.top.object_value_or_set(RUNTIMES),
         };
         let entry = CstInputValue::Object(vec![("path".to_owned(), path.into())]);
         runtimes.append(name, entry);
