@@ -158,6 +158,13 @@ impl Store {
         Self::create_at(Path::new(ENGINE_FOLDER))
     }
 
+    /// Whether there is a folder of this container, in a store that may not
+    /// be fit for use.
+    pub fn mentions(id: &ContainerId) -> bool {
+        let containers = Path::new(ENGINE_FOLDER).join("containers");
+        containers.join(id.as_str()).exists()
+    }
+
     fn open_at(path: &Path) -> Result<Option<Self>, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = match fs::open(path, flags, Mode::empty()) {

@@ -57,11 +57,11 @@ impl Hall {
 
     fn stage(&self, ticket: &Ticket) -> PathBuf {
         let path = self.path(ticket);
-        self.put(&path, &ticket.to_json().unwrap());
+        Self::put(&path, &ticket.to_json().unwrap());
         path
     }
 
-    fn put(&self, path: &Path, bytes: &[u8]) {
+    fn put(path: &Path, bytes: &[u8]) {
         std::fs::write(path, bytes).unwrap();
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
     }
@@ -181,13 +181,13 @@ fn scenario_53_a_file_that_is_no_ticket_of_its_owner_is_refused_with_its_reason(
     assert!(matches!(folder, Error::File { .. }), "{folder}");
 
     let too_large = refused(&|_, path| {
-        hall.put(path, &vec![b' '; usize::try_from(MAX_SIZE).unwrap() + 1]);
+        Hall::put(path, &vec![b' '; usize::try_from(MAX_SIZE).unwrap() + 1]);
     });
     assert!(matches!(too_large, Error::TooLarge), "{too_large}");
 
     let half = refused(&|ticket, path| {
         let json = ticket.to_json().unwrap();
-        hall.put(path, &json[..json.len() / 2]);
+        Hall::put(path, &json[..json.len() / 2]);
     });
     assert!(
         matches!(half, Error::Invalid(InvalidTicket::Malformed { .. })),
@@ -197,7 +197,7 @@ fn scenario_53_a_file_that_is_no_ticket_of_its_owner_is_refused_with_its_reason(
     let newer = refused(&|ticket, path| {
         let json = String::from_utf8(ticket.to_json().unwrap().to_vec()).unwrap();
         let json = json.replace("\"schema\":1", "\"schema\":2,\"news\":[]");
-        hall.put(path, json.as_bytes());
+        Hall::put(path, json.as_bytes());
     });
     assert!(
         matches!(newer, Error::Invalid(InvalidTicket::Schema { found: 2 })),
@@ -205,7 +205,7 @@ fn scenario_53_a_file_that_is_no_ticket_of_its_owner_is_refused_with_its_reason(
     );
 
     let other_id = refused(&|_, path| {
-        hall.put(path, &hall.ticket().to_json().unwrap());
+        Hall::put(path, &hall.ticket().to_json().unwrap());
     });
     assert!(matches!(other_id, Error::OtherHandle), "{other_id}");
 }

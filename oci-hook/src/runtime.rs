@@ -14,6 +14,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
 use crate::container::{self, Store};
 use crate::{config, redeem, spec};
 
@@ -77,6 +79,9 @@ pub enum Error {
     /// The hook said why the container could not be served.
     #[error("{0}")]
     Hook(String),
+    /// The process could not be kept from being looked into.
+    #[error("failed to forbid core dumps: {0}")]
+    Hide(io::Error),
     /// The clock stands before 1970.
     #[error("the system's clock stands before 1970; set it")]
     Clock,
@@ -110,6 +115,12 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
         }
         Verb::Other => pass(&low_level, &arguments),
     }
+}
+
+/// Keeps secrets in our memory from core dumps and from other processes. The
+/// low-level runtime is not affected: an exec sets the process back.
+fn hide_memory() -> Result<(), Error> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| Error::Hide(error.into()))
 }
 
 /// Becomes the low-level runtime.

@@ -11,7 +11,7 @@ use super::arguments::{Arguments, Verb};
 use super::engine::EngineRecord;
 use super::log::Log;
 use super::low_level::{self, LowLevel};
-use super::{Error, pass, resolver};
+use super::{Error, hide_memory, pass, resolver};
 use crate::config::Config;
 use crate::container::{Container, ContainerId, Record, Store};
 use crate::file;
@@ -38,6 +38,7 @@ pub fn start(
     let Some(asked) = Asked::read(&arguments)? else {
         return pass(low_level, &arguments);
     };
+    hide_memory()?;
     let store = Store::open_or_create()?;
     let known = match store.find(&asked.id)? {
         Some(container) => container

@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use super::Error;
 use super::arguments::Arguments;
-use crate::container::{ContainerId, Store};
+use super::{Error, hide_memory};
+use crate::container::{Container, ContainerId, Store};
 use crate::file;
 use crate::spec::{self, Process};
 
@@ -22,16 +22,13 @@ pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
     let Ok(id) = ContainerId::try_from(OsString::from(id)) else {
         return Ok(arguments);
     };
-    let container = match Store::open()? {
-        Some(store) => store.find(&id)?,
-        None => None,
-    };
-    let (Some(container), Some(path)) = (container, arguments.process()) else {
+    let (Some(container), Some(path)) = (served(&id)?, arguments.process()) else {
         return Ok(arguments);
     };
     let Some(record) = container.record()? else {
         return Ok(arguments);
     };
+    hide_memory()?;
     let bytes = file::read_path(&path, spec::MAX_SIZE).map_err(|source| Error::Read {
         path: path.clone(),
         source,
@@ -42,4 +39,14 @@ pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
     container.drop_finished_processes()?;
     let ours = container.write_process(&edited)?;
     Ok(arguments.with_process(&ours))
+}
+
+/// The folder of a container, if it is served. Trouble with the store is no
+/// trouble of a container that has no folder in it.
+fn served(id: &ContainerId) -> Result<Option<Container>, Error> {
+    match Store::open() {
+        Ok(Some(store)) => Ok(store.find(id)?),
+        Err(error) if Store::mentions(id) => Err(error.into()),
+        Ok(None) | Err(_) => Ok(None),
+    }
 }
