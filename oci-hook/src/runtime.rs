@@ -57,6 +57,12 @@ pub enum Error {
     /// What should be a handle is none.
     #[error("the container's ticket cannot be used: {0}")]
     Handle(#[from] crate::ticket::InvalidHandle),
+    /// The image asks for a delivery, and only the engine's user may.
+    #[error(
+        "ticket {0} is named by the image's own ENV, and not by who starts the container; take \
+         DOCKER_JACKIN_TICKET out of the image, or start with -e DOCKER_JACKIN_TICKET="
+    )]
+    NamedByImage(String),
     /// The ticket is not redeemed.
     #[error("ticket {handle} cannot be used: {source}")]
     Redeem {

@@ -45,6 +45,15 @@ pub struct Spec<'a> {
     process: Process<'a>,
 }
 
+/// What stands where a ticket's handle belongs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FoundHandle {
+    /// The text, which may be no handle at all.
+    pub text: String,
+    /// Whether it came by the variable, which an image can set too.
+    pub by_variable: bool,
+}
+
 /// The hook that is added at createRuntime.
 #[derive(Debug, SerializeDerive)]
 pub struct Hook<'a> {
@@ -102,14 +111,16 @@ impl<'a> Spec<'a> {
 
     /// The ticket's handle as the engine hands it over: the annotation, which
     /// an image cannot set on Docker, before the variable, which it can.
-    pub fn handle(&self) -> Result<Option<String>, Invalid> {
+    pub fn handle(&self) -> Result<Option<FoundHandle>, Invalid> {
         let annotations = self.top.object("annotations")?;
         let annotation: Option<String> = annotations.read(HANDLE_ANNOTATION)?;
-        let handle = match annotation {
+        let by_variable = annotation.is_none();
+        let text = match annotation {
             Some(handle) => Some(handle),
             None => self.process.variable(HANDLE_VARIABLE)?.map(Cow::into_owned),
         };
-        Ok(handle.filter(|handle| !handle.is_empty()))
+        let text = text.filter(|handle| !handle.is_empty());
+        Ok(text.map(|text| FoundHandle { text, by_variable }))
     }
 
     /// The rootfs, as it is written: relative to the bundle, or absolute.

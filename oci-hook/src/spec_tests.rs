@@ -129,16 +129,17 @@ fn the_hook_comes_last_at_create_runtime_and_the_rootfs_is_absolute() {
 #[test]
 fn the_annotation_outranks_a_variable_that_an_image_may_have_kept() {
     let read = |text: &Value| {
-        Spec::from_json(text.to_string().as_bytes())
+        let found = Spec::from_json(text.to_string().as_bytes())
             .unwrap()
             .handle()
-            .unwrap()
+            .unwrap();
+        found.map(|found| (found.text, found.by_variable))
     };
     let variable = format!("{HANDLE_VARIABLE}=stale");
     let both = json!({"process": {"env": [variable]}, "annotations": {HANDLE_ANNOTATION: HANDLE}});
-    assert_eq!(read(&both).as_deref(), Some(HANDLE));
+    assert_eq!(read(&both), Some((HANDLE.into(), false)));
     let old_engine = json!({"process": {"env": [variable]}, "annotations": null});
-    assert_eq!(read(&old_engine).as_deref(), Some("stale"));
+    assert_eq!(read(&old_engine), Some(("stale".into(), true)));
     let none = json!({"process": {"env": [format!("{HANDLE_VARIABLE}=")]}});
     assert_eq!(read(&none), None);
     assert_eq!(read(&json!({})), None);

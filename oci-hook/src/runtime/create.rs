@@ -62,6 +62,8 @@ pub fn start(
 struct Asked {
     id: ContainerId,
     handle: Handle,
+    /// Whether the handle came by the variable.
+    by_variable: bool,
     bundle: PathBuf,
     config_path: PathBuf,
     config: Zeroizing<Vec<u8>>,
@@ -92,13 +94,14 @@ impl Asked {
         let handle = Spec::from_json(&config)
             .and_then(|spec| spec.handle())
             .map_err(invalid)?;
-        let Some(handle) = handle else {
+        let Some(found) = handle else {
             return Ok(None);
         };
         let id = arguments.container().ok_or(Error::NoContainer)?;
         Ok(Some(Self {
             id: ContainerId::try_from(OsString::from(id))?,
-            handle: handle.parse()?,
+            handle: found.text.parse()?,
+            by_variable: found.by_variable,
             bundle,
             config_path,
             config,
@@ -195,6 +198,9 @@ fn redeem(asked: &Asked, spec: &Spec<'_>, store: &Store) -> Result<Record, Error
             path: asked.config_path.clone(),
             source,
         })?;
+    if asked.by_variable && engine.image_sets(HANDLE_VARIABLE, &asked.handle.expose()) {
+        return Err(Error::NamedByImage(asked.handle.masked()));
+    }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_err(|_| Error::Clock)?;
