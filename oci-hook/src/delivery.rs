@@ -12,18 +12,17 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::file;
 use crate::identity::Identity;
+use crate::mounts::Mounts;
 use crate::passwd;
 use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
 use crate::rootfs::{self, Rootfs, Spot, Trouble};
 use crate::secret::Secret;
 use crate::seed;
 use crate::spec::{self, IdMapping, Spec};
-use crate::tmpfs::{self, Tmpfs};
+use crate::tmpfs::Tmpfs;
 
 /// Where the container's own tmpfs is mounted.
 pub const MOUNT_POINT: &str = "/run/docker-jackin";
-
-const MAX_MOUNTINFO: u64 = 32 << 20;
 
 /// Why a delivery failed.
 #[derive(Debug, thiserror::Error)]
@@ -141,19 +140,39 @@ pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error
     enter_mount_namespace(pid)?;
     let rootfs = Rootfs::open(&target.rootfs)?;
     let home = home(&rootfs, target)?;
-    if let Some(tmpfs) = &tmpfs {
-        attach(&rootfs, tmpfs, target)?;
+    let spots = spots(&rootfs, &home, target, payload)?;
+    // What can be refused for its content comes before what leaves a trace.
+    for (spot, file) in spots.iter().zip(&payload.files) {
+        if let Delivery::MergeJson { object } = &file.delivery {
+            seed::plant(spot, object, &target.user)?;
+        }
     }
-    for (at, file) in payload.files.iter().enumerate() {
-        let path = path_of(&file.place, target.moved[at].as_deref(), &home, &target.cwd);
-        let spot = rootfs.spot(&path, &target.user)?;
-        match (&file.delivery, &tmpfs) {
-            (Delivery::Bind { .. }, Some(tmpfs)) => bind(tmpfs, &name_of(at), &spot, target)?,
-            (Delivery::MergeJson { object }, _) => seed::plant(&spot, object, &target.user)?,
-            (Delivery::Bind { .. }, None) => {}
+    let Some(tmpfs) = tmpfs else {
+        return Ok(());
+    };
+    let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
+    attach(&rootfs, &tmpfs, &mounts, target)?;
+    for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
+        if let Delivery::Bind { .. } = &file.delivery {
+            bind(&tmpfs, &name_of(at), spot, &mounts, target)?;
         }
     }
     Ok(())
+}
+
+fn spots(
+    rootfs: &Rootfs,
+    home: &Path,
+    target: &Target,
+    payload: &Payload,
+) -> Result<Vec<Spot>, Error> {
+    let places = payload.files.iter().zip(&target.moved);
+    places
+        .map(|(file, moved)| {
+            let path = path_of(&file.place, moved.as_deref(), home, &target.cwd);
+            Ok(rootfs.spot(&path, &target.user)?)
+        })
+        .collect()
 }
 
 /// The tmpfs with the payload's secret files, not mounted yet; `None` when
@@ -241,20 +260,26 @@ fn path_of(place: &Place, moved: Option<&Path>, home: &Path, cwd: &Path) -> Path
 }
 
 /// Mounts the tmpfs at [`MOUNT_POINT`].
-fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, target: &Target) -> Result<(), Error> {
+fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, mounts: &Mounts, target: &Target) -> Result<(), Error> {
     let path = Path::new(MOUNT_POINT);
     let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
     let folder = rootfs.folder(path, &target.root, mode)?;
-    refuse_shared(&folder, path)?;
+    refuse_shared(&folder, path, mounts)?;
     tmpfs
         .attach(&folder)
         .map_err(failed("mount the container's tmpfs"))
 }
 
 /// Binds a file of the tmpfs over its place.
-fn bind(tmpfs: &Tmpfs, name: &str, spot: &Spot, target: &Target) -> Result<(), Error> {
+fn bind(
+    tmpfs: &Tmpfs,
+    name: &str,
+    spot: &Spot,
+    mounts: &Mounts,
+    target: &Target,
+) -> Result<(), Error> {
     let mount_point = mount_point(spot, &target.user).map_err(|trouble| trouble.at(&spot.path))?;
-    refuse_shared(&mount_point, &spot.path)?;
+    refuse_shared(&mount_point, &spot.path, mounts)?;
     tmpfs
         .bind(name, mount_point)
         .map_err(failed("bind the credential over its place"))
@@ -292,11 +317,9 @@ fn mount_point(spot: &Spot, user: &Identity) -> Result<OwnedFd, Trouble> {
     }
 }
 
-fn refuse_shared(place: &OwnedFd, path: &Path) -> Result<(), Error> {
-    let bytes = file::read_path(Path::new("/proc/self/mountinfo"), MAX_MOUNTINFO)
-        .map_err(failed("read the container's mounts"))?;
-    let mountinfo = String::from_utf8_lossy(&bytes);
-    if tmpfs::is_shared(place, &mountinfo).map_err(failed("stat the container's mounts"))? {
+fn refuse_shared(place: &OwnedFd, path: &Path, mounts: &Mounts) -> Result<(), Error> {
+    let shared = mounts.shared_at(place);
+    if shared.map_err(failed("stat the container's mounts"))? {
         return Err(Trouble::Shared.at(path).into());
     }
     Ok(())

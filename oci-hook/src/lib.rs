@@ -14,6 +14,7 @@ pub mod file;
 pub mod folder;
 pub mod hook;
 pub mod identity;
+pub mod mounts;
 pub mod passwd;
 pub mod payload;
 pub mod raw;

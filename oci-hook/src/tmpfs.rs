@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{self, AtFlags};
+use rustix::fs;
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -78,23 +78,4 @@ impl Tmpfs {
 fn mount_on(mount: impl AsFd, target: impl AsFd) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(mount, "", target, "", flags)
-}
-
-/// Whether a mount on this place would show in other mount namespaces too:
-/// the mount it lies on is a peer of others (proc(5), `mountinfo`, `shared`).
-pub fn is_shared(place: impl AsFd, mountinfo: &str) -> Result<bool, Errno> {
-    let stat = fs::statx(place, "", AtFlags::EMPTY_PATH, fs::StatxFlags::MNT_ID)?;
-    if stat.stx_mask & fs::StatxFlags::MNT_ID.bits() == 0 {
-        // Linux before 5.8 does not tell; taken as the default, private.
-        return Ok(false);
-    }
-    let id = stat.stx_mnt_id.to_string();
-    Ok(mountinfo.lines().any(|line| {
-        let mut fields = line.split(' ');
-        fields.next() == Some(&*id)
-            && fields
-                .skip(5)
-                .take_while(|field| *field != "-")
-                .any(|field| field.starts_with("shared:"))
-    }))
 }
