@@ -1,8 +1,127 @@
-//! One file a verb.
+//! The command line: parsed here, carried out in one file a verb.
 
+pub mod complete;
+pub mod resolve;
+pub mod run;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::plugin::arguments::{GlobalArguments, without_the_word};
+use crate::plugin::global_flags::GlobalFlags;
+use crate::plugin::metadata;
+use crate::terminal;
+
+/// Start AI coding agents in containers, logged in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "docker jackin",
+    disable_version_flag = true,
+    args_override_self = true,
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands"
+)]
+struct CommandLine {
+    #[command(flatten)]
+    global: GlobalArguments,
+    /// Show the version.
+    #[arg(short = 'v', long, action = ArgAction::SetTrue)]
+    version: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Arguments),
+    /// Show the version.
+    Version,
+    /// Resolve a request again, for the engine's side: a request on standard
+    /// input, a payload on standard output.
+    #[command(hide = true)]
+    Resolve,
+}
 
 /// Parses the command line and carries it out.
 pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match arguments.first().and_then(|first| first.to_str()) {
+        Some(metadata::VERB) => {
+            println!("{}", metadata::json());
+            return ExitCode::SUCCESS;
+        }
+        Some(complete::VERB | complete::VERB_WITHOUT_DESCRIPTIONS) => {
+            return complete::complete(CommandLine::command(), &arguments);
+        }
+        _ => {}
+    }
+    let name = std::iter::once(OsString::from("docker jackin"));
+    match CommandLine::try_parse_from(name.chain(without_the_word(arguments))) {
+        Ok(line) => carry_out(line),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// What clap has to say: help on stdout with 0, anything else with 2.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}
+
+fn carry_out(line: CommandLine) -> ExitCode {
+    if line.version {
+        return show_version();
+    }
+    let flags = GlobalFlags::from(line.global);
+    start_log(&flags);
+    match line.verb {
+        Some(Verb::Run(arguments)) => report(run::run(&flags, arguments)),
+        Some(Verb::Version) => show_version(),
+        Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
+        None => {
+            let _ = CommandLine::command().print_help();
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn show_version() -> ExitCode {
+    println!("docker-jackin version {}", env!("CARGO_PKG_VERSION"));
     ExitCode::SUCCESS
+}
+
+fn report(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|failure| {
+        terminal::show_failure(&failure);
+        ExitCode::from(failure.exit_code())
+    })
+}
+
+/// Diagnostics go to stderr, with `-D` or `--log-level debug` only.
+fn start_log(flags: &GlobalFlags) {
+    if flags.debug || flags.log_level.as_deref() == Some("debug") {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .without_time()
+            .init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
 }

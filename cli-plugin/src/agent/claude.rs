@@ -1,0 +1,194 @@
+//! Claude Code: what each mode puts into a container, and what the host has.
+//!
+//! What the program reads, in which order, and what it asks at its first start
+//! was measured with its own binary (2.1.330) against a stand-in of the API.
+
+mod host_login;
+
+use jackin_oci_hook::payload::{
+    CredentialFile, Delivery, MovedBy, Payload, Place, Variable, VariableName, VariableValue,
+};
+use jackin_oci_hook::secret::Secret;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+pub use host_login::{Found, HostLogin, LoginState, account, read as read_host_login};
+
+/// Outranks every other source.
+pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
+/// Carries the credential of the mode `api_key`.
+pub const API_KEY: &str = "ANTHROPIC_API_KEY";
+/// Carries the credential of the mode `oauth_token`.
+pub const OAUTH_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+/// Moves both of Claude's files into another folder.
+pub const CONFIG_FOLDER: &str = "CLAUDE_CONFIG_DIR";
+
+/// A key at most this long is not approved beforehand: its last 20 characters
+/// stand in the approval, which lies in the container's layer.
+const SHORTEST_APPROVED_KEY: usize = 41;
+
+/// The payload of `sync`: the host's login, and no variable above it.
+pub fn sync(login: HostLogin, account: Option<Map<String, Value>>) -> Payload {
+    let mut seed = onboarded();
+    if let Some(account) = account {
+        seed.insert("oauthAccount".to_owned(), Value::Object(account));
+    }
+    Payload {
+        unset: names(&[AUTH_TOKEN, API_KEY, OAUTH_TOKEN]),
+        files: vec![
+            CredentialFile {
+                place: credentials_place(),
+                delivery: Delivery::Bind {
+                    content: login.content,
+                },
+            },
+            seed_file(seed),
+        ],
+        ..Payload::default()
+    }
+}
+
+/// The payload of `api_key`.
+pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
+    let mut seed = onboarded();
+    if let Some(suffix) = approved_suffix(key.expose_secret().trim()) {
+        let approval = json!({ "approved": [suffix], "rejected": [] });
+        seed.insert("customApiKeyResponses".to_owned(), approval);
+    }
+    with_variable(API_KEY, key, &[AUTH_TOKEN, OAUTH_TOKEN], seed)
+}
+
+/// The payload of `oauth_token`.
+pub fn oauth_token(token: &SecretString) -> Result<Payload, NoVariable> {
+    with_variable(OAUTH_TOKEN, token, &[AUTH_TOKEN, API_KEY], onboarded())
+}
+
+/// A credential that cannot be a variable's value: it holds a NUL.
+#[derive(Debug, thiserror::Error)]
+#[error("the value of {0} holds a NUL, which no variable can")]
+pub struct NoVariable(pub &'static str);
+
+fn with_variable(
+    name: &'static str,
+    value: &SecretString,
+    rivals: &[&str],
+    seed: Map<String, Value>,
+) -> Result<Payload, NoVariable> {
+    // White space around it would be part of an HTTP header.
+    let value = Secret::new(value.expose_secret().trim().to_owned());
+    let value = VariableValue::try_from(value).map_err(|_| NoVariable(name))?;
+    let variables = names(&[name]).into_iter();
+    Ok(Payload {
+        env: variables
+            .map(|name| Variable {
+                name,
+                value: value.clone(),
+            })
+            .collect(),
+        unset: names(rivals),
+        files: vec![seed_file(seed)],
+        ..Payload::default()
+    })
+}
+
+/// The last 20 characters of a key, by which Claude knows an approved one.
+fn approved_suffix(key: &str) -> Option<&str> {
+    if key.chars().count() < SHORTEST_APPROVED_KEY {
+        return None;
+    }
+    let (start, _) = key.char_indices().rev().nth(19)?;
+    Some(&key[start..])
+}
+
+/// Without this flag the first start asks for a theme and a login.
+fn onboarded() -> Map<String, Value> {
+    let mut seed = Map::new();
+    seed.insert("hasCompletedOnboarding".to_owned(), Value::Bool(true));
+    seed
+}
+
+fn seed_file(object: Map<String, Value>) -> CredentialFile {
+    CredentialFile {
+        place: place(".claude.json", ".claude.json"),
+        delivery: Delivery::MergeJson { object },
+    }
+}
+
+fn credentials_place() -> Place {
+    place(".claude/.credentials.json", ".credentials.json")
+}
+
+/// A file below the home, or in the folder that `CLAUDE_CONFIG_DIR` names.
+#[expect(clippy::expect_used, reason = "the names are constants of this file")]
+fn place(path: &str, moved: &str) -> Place {
+    let path_of = |path: &str| path.try_into().expect("a constant path is well formed");
+    Place {
+        path: path_of(path),
+        moved_by: Some(MovedBy {
+            variable: CONFIG_FOLDER
+                .try_into()
+                .expect("a constant name is well formed"),
+            path: path_of(moved),
+        }),
+    }
+}
+
+fn names(names: &[&str]) -> Vec<VariableName> {
+    let named = names.iter().map(|name| VariableName::try_from(*name));
+    named.filter_map(Result::ok).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed_of(payload: &Payload) -> Value {
+        payload
+            .files
+            .iter()
+            .find_map(|file| match &file.delivery {
+                Delivery::MergeJson { object } => Some(Value::Object(object.clone())),
+                Delivery::Bind { .. } => None,
+            })
+            .unwrap()
+    }
+
+    fn unset(payload: &Payload) -> Vec<&str> {
+        payload.unset.iter().map(VariableName::as_str).collect()
+    }
+
+    #[test]
+    fn scenario_33_a_token_is_a_variable_and_its_rivals_go() {
+        let payload = oauth_token(&" tok \n".into()).unwrap();
+        assert_eq!(payload.env[0].name.as_str(), OAUTH_TOKEN);
+        assert_eq!(payload.env[0].value.expose(), "tok");
+        assert_eq!(unset(&payload), [AUTH_TOKEN, API_KEY]);
+        assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
+    }
+
+    #[test]
+    fn scenario_34_a_long_key_is_approved_by_its_suffix_and_a_short_one_is_not() {
+        let long = format!("sk-ant-api03-{}", "0123456789".repeat(4));
+        let payload = api_key(&long.as_str().into()).unwrap();
+        assert_eq!(unset(&payload), [AUTH_TOKEN, OAUTH_TOKEN]);
+        assert_eq!(
+            seed_of(&payload)["customApiKeyResponses"]["approved"],
+            json!(["01234567890123456789"])
+        );
+        let short = "x".repeat(40);
+        let payload = api_key(&short.as_str().into()).unwrap();
+        assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
+    }
+
+    #[test]
+    fn scenario_35_a_host_login_is_a_bound_file_without_rivals() {
+        let login = HostLogin {
+            content: Secret::new("{}".into()),
+            state: LoginState::Valid,
+        };
+        let payload = sync(login, None);
+        assert_eq!(unset(&payload), [AUTH_TOKEN, API_KEY, OAUTH_TOKEN]);
+        assert!(payload.env.is_empty());
+        assert_eq!(payload.files[0].place, credentials_place());
+    }
+}

@@ -1,0 +1,250 @@
+//! Claude's login on the host: read, checked, and copied without the refresh
+//! token, which is single-use and stays where it is.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jackin_oci_hook::secret::Secret;
+use jackin_oci_hook::ticket::to_wiped_json;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::CONFIG_FOLDER;
+use crate::agent::host_file::{self, HostFileError};
+use crate::host::Host;
+
+/// The largest credentials file that is read, in bytes. A real one has a few
+/// hundred; logins of MCP servers make it larger.
+const CREDENTIALS_LIMIT: u64 = 256 << 10;
+
+/// The largest `.claude.json` that is read, in bytes. It holds the history of
+/// every project and grows to several megabytes.
+const SETTINGS_LIMIT: u64 = 64 << 20;
+
+/// What the host has to forward.
+#[derive(Debug)]
+pub struct HostLogin {
+    /// The credentials file, less its refresh tokens.
+    pub content: Secret,
+    /// Whether its access token still holds.
+    pub state: LoginState,
+}
+
+/// Whether an access token still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginState {
+    /// It holds, or does not say until when.
+    Valid,
+    /// It has ended; Claude on the host renews it.
+    Expired,
+}
+
+/// What was found where the host's login should be.
+#[derive(Debug)]
+pub enum Found {
+    /// A login.
+    Login(HostLogin),
+    /// No file.
+    Missing,
+    /// A file that is no login, which is never copied.
+    Unusable(PathBuf),
+}
+
+type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// Reads Claude's login on this host.
+///
+/// # Errors
+/// There is a file, and it cannot or must not be read.
+pub fn read(host: &Host, now: SystemTime) -> Result<Found, HostFileError> {
+    let (folder, allowed) = match host.path_variable(CONFIG_FOLDER) {
+        Some(folder) => (folder.clone(), folder),
+        None => (host.home().join(".claude"), host.home().to_owned()),
+    };
+    let path = folder.join(".credentials.json");
+    let bytes = match host_file::read(&path, &allowed, CREDENTIALS_LIMIT) {
+        // A folder that the user named may link back into the home.
+        Err(HostFileError::LeadsOutside { .. }) if allowed != host.home() => {
+            host_file::read(&path, host.home(), CREDENTIALS_LIMIT)?
+        }
+        read => read?,
+    };
+    let Some(bytes) = bytes else {
+        return Ok(Found::Missing);
+    };
+    Ok(match without_refresh_token(&bytes, now) {
+        Some(login) => Found::Login(login),
+        None => Found::Unusable(path),
+    })
+}
+
+/// The same login without what renews it, or `None` when it is no login.
+/// Every other field keeps its bytes.
+fn without_refresh_token(bytes: &[u8], now: SystemTime) -> Option<HostLogin> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Essential<'a> {
+        #[serde(borrow)]
+        access_token: Cow<'a, str>,
+        #[serde(default)]
+        expires_at: Option<f64>,
+    }
+    let mut file: Object<'_> = serde_json::from_slice(bytes).ok()?;
+    let login = file.remove("claudeAiOauth")?;
+    let essential: Essential<'_> = serde_json::from_str(login.get()).ok()?;
+    if essential.access_token.trim().is_empty() {
+        return None;
+    }
+    let mut fields: Object<'_> = serde_json::from_str(login.get()).ok()?;
+    fields.retain(|name, _| !matches!(name.as_ref(), "refreshToken" | "refreshTokenExpiresAt"));
+    // Beside the login lie those of MCP servers, with refresh tokens of their
+    // own: what can renew itself stays on the host.
+    file.retain(|_, value| {
+        !["refreshToken", "refresh_token"]
+            .iter()
+            .any(|key| value.get().contains(key))
+    });
+    let fields = to_wiped_json(&fields).ok()?;
+    let fields: &RawValue = serde_json::from_slice(&fields).ok()?;
+    file.insert("claudeAiOauth".into(), fields);
+    let content = to_wiped_json(&file).ok()?;
+    Some(HostLogin {
+        content: Secret::new(std::str::from_utf8(&content).ok()?.to_owned()),
+        state: state(essential.expires_at, now),
+    })
+}
+
+/// `expires_at` is in milliseconds since 1970.
+fn state(expires_at: Option<f64>, now: SystemTime) -> LoginState {
+    let ends = expires_at
+        .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
+        .and_then(|since| UNIX_EPOCH.checked_add(since));
+    match ends {
+        Some(ends) if ends <= now => LoginState::Expired,
+        _ => LoginState::Valid,
+    }
+}
+
+/// The account that the host's login belongs to, from the host's
+/// `.claude.json`: it makes the container show the right name and plan.
+/// Nothing else of that file, and no project's data, is taken.
+pub fn account(host: &Host) -> Option<Map<String, Value>> {
+    #[derive(Deserialize)]
+    struct Settings {
+        #[serde(rename = "oauthAccount")]
+        account: Option<Map<String, Value>>,
+    }
+    let folder = host.path_variable(CONFIG_FOLDER);
+    let folder = folder.unwrap_or_else(|| host.home().to_owned());
+    let bytes = host_file::read(&folder.join(".claude.json"), &folder, SETTINGS_LIMIT);
+    // It is a nicety: without it the login works as well.
+    let bytes = bytes.ok().flatten()?;
+    serde_json::from_slice::<Settings>(&bytes).ok()?.account
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"canary-access","refreshToken":"canary-refresh","expiresAt":1900000000000,"refreshTokenExpiresAt":5,"scopes":["user:inference"],"rateLimitTier":"a\u0062"},"mcpOAuth":{"x":{"refresh_token":"canary-mcp"}},"organizationUuid":"o"}"#;
+
+    fn host_with(login: Option<&str>) -> (tempfile::TempDir, Host) {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join(".claude")).unwrap();
+        if let Some(login) = login {
+            fs::write(home.path().join(".claude/.credentials.json"), login).unwrap();
+        }
+        let host = Host::new(home.path(), "/", []);
+        (home, host)
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn scenario_41a_the_refresh_token_stays_and_every_other_field_keeps_its_bytes() {
+        let (_home, host) = host_with(Some(LOGIN));
+        let Found::Login(login) = read(&host, at(0)).unwrap() else {
+            panic!("there is a login");
+        };
+        let content = login.content.expose();
+        assert!(!content.contains("efresh") && !content.contains("canary-mcp"));
+        assert!(content.contains(r#""accessToken":"canary-access""#));
+        assert!(
+            content.contains(r#""rateLimitTier":"a\u0062""#),
+            "bytes are kept"
+        );
+        assert!(content.contains(r#""expiresAt":1900000000000"#));
+        assert!(content.contains(r#""organizationUuid":"o""#));
+        assert_eq!(login.state, LoginState::Valid);
+    }
+
+    #[test]
+    fn scenario_27_a_missing_login_is_no_error() {
+        let (_home, host) = host_with(None);
+        assert!(matches!(read(&host, at(0)).unwrap(), Found::Missing));
+    }
+
+    #[test]
+    fn scenario_28_an_empty_or_malformed_login_is_never_copied() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"claudeAiOauth":{}}"#,
+            r#"{"claudeAiOauth":{"accessToken":""}}"#,
+            r#"{"claudeAiOauth":{"accessToken":null}}"#,
+            r#"{"claudeAiOauth":"canary"}"#,
+        ] {
+            let (_home, host) = host_with(Some(text));
+            let found = read(&host, at(0)).unwrap();
+            assert!(matches!(found, Found::Unusable(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_expired_login_is_told_from_a_valid_one() {
+        for (expires, state) in [
+            ("1000000", LoginState::Expired),
+            ("2001000", LoginState::Valid),
+            ("null", LoginState::Valid),
+        ] {
+            let text =
+                format!(r#"{{"claudeAiOauth":{{"accessToken":"a","expiresAt":{expires}}}}}"#);
+            let (_home, host) = host_with(Some(&text));
+            let Found::Login(login) = read(&host, at(2000)).unwrap() else {
+                panic!("there is a login");
+            };
+            assert_eq!(login.state, state, "{expires}");
+        }
+    }
+
+    #[test]
+    fn scenario_36_the_folder_that_the_user_named_is_read_instead() {
+        let (_home, host) = host_with(Some(LOGIN));
+        let elsewhere = tempfile::tempdir().unwrap();
+        let named = elsewhere.path().to_str().unwrap().to_owned();
+        let moved = Host::new(host.home(), "/", [(CONFIG_FOLDER.to_owned(), named)]);
+        assert!(matches!(read(&moved, at(0)).unwrap(), Found::Missing));
+        fs::write(elsewhere.path().join(".credentials.json"), LOGIN).unwrap();
+        assert!(matches!(read(&moved, at(0)).unwrap(), Found::Login(_)));
+    }
+
+    #[test]
+    fn scenario_39_only_the_account_is_taken_from_the_hosts_settings() {
+        let (home, host) = host_with(None);
+        let settings = r#"{"oauthAccount":{"emailAddress":"me@x"},"projects":{"/secret":{}}}"#;
+        fs::write(home.path().join(".claude.json"), settings).unwrap();
+        let account = account(&host).unwrap();
+        assert_eq!(
+            Value::Object(account),
+            serde_json::json!({"emailAddress": "me@x"})
+        );
+    }
+}

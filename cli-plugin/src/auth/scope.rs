@@ -1,0 +1,110 @@
+//! The scopes of a configuration that speak about one container.
+
+use std::fmt;
+
+use crate::agent::Agent;
+use crate::config::{AgentBlock, AgentBlocks, Config, Value, Variables};
+
+/// The role and workspace of one container.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'a> {
+    /// The workspace, if the container belongs to one.
+    pub workspace: Option<&'a str>,
+    /// The role.
+    pub role: &'a str,
+}
+
+/// Where in the configuration something was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// The top level.
+    Global,
+    /// `[roles.R]`.
+    Role(String),
+    /// `[workspaces.W]`.
+    Workspace(String),
+    /// `[workspaces.W.roles.R]`.
+    WorkspaceRole(String, String),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Global => f.write_str("global"),
+            Self::Role(role) => write!(f, "role {role}"),
+            Self::Workspace(workspace) => write!(f, "workspace {workspace}"),
+            Self::WorkspaceRole(workspace, role) => {
+                write!(f, "workspace {workspace} × role {role}")
+            }
+        }
+    }
+}
+
+impl Scope {
+    /// The table of the configuration that this scope's `key` stands in.
+    pub fn table(&self, key: &str) -> String {
+        match self {
+            Self::Global => format!("[{key}]"),
+            Self::Role(role) => format!("[roles.{role}.{key}]"),
+            Self::Workspace(workspace) => format!("[workspaces.{workspace}.{key}]"),
+            Self::WorkspaceRole(workspace, role) => {
+                format!("[workspaces.{workspace}.roles.{role}.{key}]")
+            }
+        }
+    }
+}
+
+impl<'a> Cell<'a> {
+    /// What each scope says about `agent`, the one that decides first.
+    pub fn agent_blocks(
+        self,
+        config: &'a Config,
+        agent: Agent,
+    ) -> Vec<(Scope, Option<&'a AgentBlock>)> {
+        let block = |blocks: Option<&'a AgentBlocks>| blocks?.get(&agent);
+        let mut scopes = Vec::new();
+        if let Some(name) = self.workspace {
+            let workspace = config.workspaces.get(name);
+            let cell = workspace.and_then(|workspace| workspace.roles.get(self.role));
+            scopes.push((self.cell_scope(name), block(cell.map(|cell| &cell.agents))));
+            let blocks = workspace.map(|workspace| &workspace.agents);
+            scopes.push((Scope::Workspace(name.to_owned()), block(blocks)));
+        }
+        scopes.push((Scope::Global, block(Some(&config.agents))));
+        scopes
+    }
+
+    /// The operator variables of each scope, the one that wins first.
+    pub fn variables(self, config: &'a Config) -> Vec<(Scope, Option<&'a Variables>)> {
+        let mut scopes = Vec::new();
+        if let Some(name) = self.workspace {
+            let workspace = config.workspaces.get(name);
+            let cell = workspace.and_then(|workspace| workspace.roles.get(self.role));
+            scopes.push((self.cell_scope(name), cell.map(|cell| &cell.env)));
+            let env = workspace.map(|workspace| &workspace.env);
+            scopes.push((Scope::Workspace(name.to_owned()), env));
+        }
+        let role = config.roles.get(self.role).map(|role| &role.env);
+        scopes.push((Scope::Role(self.role.to_owned()), role));
+        scopes.push((Scope::Global, Some(&config.env)));
+        scopes
+    }
+
+    fn cell_scope(self, workspace: &str) -> Scope {
+        Scope::WorkspaceRole(workspace.to_owned(), self.role.to_owned())
+    }
+}
+
+/// The operator variables of a container: of each name the source that wins.
+pub fn effective_variables<'a>(
+    config: &'a Config,
+    cell: Cell<'a>,
+) -> Vec<(&'a jackin_oci_hook::payload::VariableName, &'a Value)> {
+    let mut effective = std::collections::BTreeMap::new();
+    for (_, variables) in cell.variables(config) {
+        for (name, value) in variables.into_iter().flatten() {
+            effective.entry(name).or_insert(value);
+        }
+    }
+    effective.into_iter().collect()
+}

@@ -1,0 +1,94 @@
+//! `docker-jackin resolve`: resolves a request again, as its owner, when the
+//! engine's side starts a container once more.
+
+use std::io::{self, Read, Write};
+use std::time::SystemTime;
+
+use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+use zeroize::Zeroizing;
+
+use crate::auth::scope::Cell;
+use crate::config;
+use crate::delivery::{self, Circumstances};
+use crate::failure::{Failure, Kind};
+use crate::request::Request;
+use crate::source::{Reader, Shell};
+
+/// The largest question that is read, in bytes.
+const LIMIT: usize = 4 << 20;
+
+/// Answers the question on standard input on standard output.
+///
+/// # Errors
+/// Anything that keeps the request from being resolved; the container then
+/// keeps what it had.
+pub fn resolve() -> Result<(), Failure> {
+    let question = read_question(io::stdin().lock())?;
+    let resolved = answer(question, SystemTime::now())?;
+    let text = to_wiped_json(&resolved)
+        .map_err(|_| Failure::new(Kind::Internal, "failed to write the answer as JSON"))?;
+    io::stdout()
+        .lock()
+        .write_all(&text)
+        .map_err(|error| Failure::new(Kind::Internal, format!("failed to answer: {error}")))
+}
+
+fn read_question(from: impl Read) -> Result<Resolution, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
+    from.take(LIMIT as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(Kind::Usage, format!("failed to read stdin: {error}")))?;
+    if bytes.len() > LIMIT {
+        let message = format!("the request on stdin is longer than {LIMIT} bytes");
+        return Err(Failure::new(Kind::Usage, message));
+    }
+    // serde's own words could quote a value.
+    let question = serde_json::from_slice::<Resolution>(&bytes).ok();
+    question
+        .filter(|question| question.schema == SCHEMA)
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                format!("stdin holds no request of schema {SCHEMA}"),
+            )
+            .hint("this verb is for the engine's side; use `docker jackin run`")
+        })
+}
+
+/// The payload as the configuration and the logins of today have it. What
+/// came from the shell at launch is kept from the last payload.
+fn answer(question: Resolution, now: SystemTime) -> Result<Resolved, Failure> {
+    let request = Request::from_raw(&question.request)
+        .map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let host = request.host();
+    let config = config::load(&request.config_file, &host)?;
+    let role = config.roles.get(&request.role).ok_or_else(|| {
+        Failure::new(
+            Kind::Configuration,
+            format!(
+                "the role {} is no longer in {}",
+                request.role,
+                request.config_file.display()
+            ),
+        )
+    })?;
+    let prepared = delivery::prepare(Circumstances {
+        config: &config,
+        cell: Cell {
+            workspace: request.workspace.as_deref(),
+            role: &request.role,
+        },
+        agents: &role.agents,
+        given: &request.given,
+        modes_at_launch: &request.modes,
+        reader: Reader {
+            host: &host,
+            shell: Shell::Gone(&question.payload),
+        },
+        now,
+    })?;
+    Ok(Resolved {
+        schema: SCHEMA,
+        payload: prepared.payload,
+    })
+}

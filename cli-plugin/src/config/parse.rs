@@ -1,0 +1,388 @@
+//! The configuration's schema, read strictly: a key that means nothing is an
+//! error with its line, since a misspelt one could deliver the wrong login.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jackin_oci_hook::payload::VariableName;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::Problem;
+use super::{
+    AgentBlock, AgentBlocks, Config, ConfigError, Mount, Role, Value, Variables, Workspace,
+    WorkspaceRole, nearest,
+};
+use crate::agent::Agent;
+use crate::auth::mode::AuthMode;
+
+/// Variables with this beginning are docker-jackin's own.
+const OWN_VARIABLES: &str = "DOCKER_JACKIN_";
+
+/// Reads a whole configuration from `text`.
+pub(super) fn parse(file: &Path, text: &str, home: &Path) -> Result<Config, ConfigError> {
+    let reader = Reader { file, text, home };
+    let document = DeTable::parse(text).map_err(|error| {
+        // The error's own rendering quotes the line, and with it perhaps a
+        // secret; its message alone does not.
+        let at = error.span().unwrap_or_default();
+        reader.wrong(at, Problem::Syntax(error.message().to_owned()))
+    })?;
+    reader.config(document.get_ref())
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    text: &'a str,
+    home: &'a Path,
+}
+
+type Item<'a> = Spanned<DeValue<'a>>;
+
+/// A table with the words in which errors speak of it.
+struct Table<'a> {
+    entries: &'a DeTable<'a>,
+    span: Range<usize>,
+    named: String,
+}
+
+impl Table<'_> {
+    fn get(&self, key: &str) -> Option<&Item<'_>> {
+        self.entries
+            .iter()
+            .find(|(name, _)| name.get_ref() == key)
+            .map(|(_, item)| item)
+    }
+}
+
+impl Reader<'_> {
+    fn config(&self, entries: &DeTable<'_>) -> Result<Config, ConfigError> {
+        let top = Table {
+            entries,
+            span: 0..0,
+            named: "the file".into(),
+        };
+        self.check_keys(&top, &["env", "roles", "workspaces"], true)?;
+        let mut config = Config {
+            file: self.file.to_owned(),
+            agents: self.agents(&top)?,
+            env: self.variables(&top)?,
+            ..Config::default()
+        };
+        for (name, item) in self.named_tables(&top, "roles")? {
+            config.roles.insert(name, self.role(&item)?);
+        }
+        for (name, item) in self.named_tables(&top, "workspaces")? {
+            config.workspaces.insert(name, self.workspace(&item)?);
+        }
+        Ok(config)
+    }
+
+    fn role(&self, table: &Table<'_>) -> Result<Role, ConfigError> {
+        self.check_keys(table, &["image", "agents", "run", "env"], false)?;
+        let image = self
+            .text(table, "image")?
+            .ok_or_else(|| self.missing(table, "image"))?;
+        let agents = table
+            .get("agents")
+            .ok_or_else(|| self.missing(table, "agents"))?;
+        Ok(Role {
+            image,
+            agents: self.agent_names(agents)?,
+            run: self.texts(table, "run")?,
+            env: self.variables(table)?,
+        })
+    }
+
+    fn workspace(&self, table: &Table<'_>) -> Result<Workspace, ConfigError> {
+        self.check_keys(table, &["workdir", "mounts", "env", "roles"], true)?;
+        let mut workspace = Workspace {
+            workdir: self.workdir(table)?,
+            mounts: self.mounts(table)?,
+            agents: self.agents(table)?,
+            env: self.variables(table)?,
+            ..Workspace::default()
+        };
+        for (name, cell) in self.named_tables(table, "roles")? {
+            self.check_keys(&cell, &["env"], true)?;
+            let agents = self.agents(&cell)?;
+            let env = self.variables(&cell)?;
+            workspace.roles.insert(name, WorkspaceRole { agents, env });
+        }
+        Ok(workspace)
+    }
+
+    fn agents(&self, table: &Table<'_>) -> Result<AgentBlocks, ConfigError> {
+        let mut blocks = AgentBlocks::new();
+        for agent in Agent::ALL {
+            if let Some(item) = table.get(agent.word()) {
+                let block = self.table(item, inner(&table.named, agent.word()))?;
+                blocks.insert(agent, self.agent_block(agent, &block)?);
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn agent_block(&self, agent: Agent, table: &Table<'_>) -> Result<AgentBlock, ConfigError> {
+        let known = ["auth_forward", "oauth_token", "token", "api_key"];
+        self.check_keys(table, &known, false)?;
+        let auth_forward = match table.get("auth_forward") {
+            Some(item) => Some(self.mode(agent, item)?),
+            None => None,
+        };
+        let mut oauth_token = None;
+        for spelling in ["oauth_token", "token"] {
+            let Some(item) = table.get(spelling) else {
+                continue;
+            };
+            if agent != Agent::Claude {
+                let agent = agent.word();
+                return Err(self.wrong(item.span(), Problem::OauthTokenElsewhere { agent }));
+            }
+            let value = self.value(spelling, item)?;
+            if oauth_token.replace(value).is_some() {
+                let table = table.named.clone();
+                return Err(self.wrong(item.span(), Problem::BothSpellings { table }));
+            }
+        }
+        let api_key = match table.get("api_key") {
+            Some(item) => Some(self.value("api_key", item)?),
+            None => None,
+        };
+        Ok(AgentBlock {
+            auth_forward,
+            oauth_token,
+            api_key,
+        })
+    }
+
+    fn mode(&self, agent: Agent, item: &Item<'_>) -> Result<AuthMode, ConfigError> {
+        let word = self.string("auth_forward", item)?;
+        AuthMode::parse(agent, word).map_err(|problem| self.wrong(item.span(), problem))
+    }
+
+    fn agent_names(&self, item: &Item<'_>) -> Result<Vec<Agent>, ConfigError> {
+        let expected = "a list of agents: claude, codex, amp, opencode";
+        let DeValue::Array(names) = item.get_ref() else {
+            return Err(self.form(item, "agents", expected));
+        };
+        let mut agents = Vec::new();
+        for name in names {
+            let agent = Agent::from_word(self.string("agents", name)?)
+                .ok_or_else(|| self.form(name, "agents", expected))?;
+            if !agents.contains(&agent) {
+                agents.push(agent);
+            }
+        }
+        Ok(agents)
+    }
+
+    fn variables(&self, table: &Table<'_>) -> Result<Variables, ConfigError> {
+        let mut variables = Variables::new();
+        let Some(item) = table.get("env") else {
+            return Ok(variables);
+        };
+        let env = self.table(item, inner(&table.named, "env"))?;
+        for (key, item) in env.entries {
+            let name = VariableName::try_from(key.get_ref().as_ref())
+                .map_err(|_| self.wrong(key.span(), Problem::VariableName))?;
+            if name.as_str().starts_with(OWN_VARIABLES) {
+                let name = name.into();
+                return Err(self.wrong(key.span(), Problem::ReservedName { name }));
+            }
+            let value = self.value(key.get_ref(), item)?;
+            variables.insert(name, value);
+        }
+        Ok(variables)
+    }
+
+    fn workdir(&self, table: &Table<'_>) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(item) = table.get("workdir") else {
+            return Ok(None);
+        };
+        let written = self.string("workdir", item)?;
+        let workdir = match written.strip_prefix("~/") {
+            Some(below) => self.home.join(below),
+            None => PathBuf::from(written),
+        };
+        if !workdir.is_absolute() {
+            return Err(self.form(
+                item,
+                "workdir",
+                "an absolute path, or one that begins with ~/",
+            ));
+        }
+        // Components only: no trailing slash, no `.`.
+        Ok(Some(workdir.components().collect()))
+    }
+
+    fn mounts(&self, table: &Table<'_>) -> Result<Vec<Mount>, ConfigError> {
+        let Some(item) = table.get("mounts") else {
+            return Ok(Vec::new());
+        };
+        let DeValue::Array(items) = item.get_ref() else {
+            return Err(self.form(item, "mounts", "a list of { src = …, dst = … }"));
+        };
+        items.iter().map(|item| self.mount(table, item)).collect()
+    }
+
+    fn mount(&self, workspace: &Table<'_>, item: &Item<'_>) -> Result<Mount, ConfigError> {
+        let table = self.table(item, inner(&workspace.named, "mounts"))?;
+        self.check_keys(&table, &["src", "dst", "readonly"], false)?;
+        let src: PathBuf = self
+            .text(&table, "src")?
+            .ok_or_else(|| self.missing(&table, "src"))?
+            .into();
+        if src.is_relative() && workspace.get("workdir").is_none() {
+            let expected = "an absolute path in a workspace that has no `workdir`";
+            return Err(self.form(item, "src", expected));
+        }
+        let dst = self
+            .text(&table, "dst")?
+            .ok_or_else(|| self.missing(&table, "dst"))?;
+        if !dst.starts_with('/') {
+            return Err(self.form(item, "dst", "an absolute path in the container"));
+        }
+        let readonly = match table.get("readonly").map(|item| (item, item.get_ref())) {
+            None => false,
+            Some((_, DeValue::Boolean(readonly))) => *readonly,
+            Some((item, _)) => return Err(self.form(item, "readonly", "true or false")),
+        };
+        Ok(Mount { src, dst, readonly })
+    }
+
+    fn value(&self, key: &str, item: &Item<'_>) -> Result<Value, ConfigError> {
+        let text = self.string(key, item)?;
+        if text.contains('\0') {
+            return Err(self.form(item, key, "text without NUL"));
+        }
+        Ok(Value {
+            text: text.into(),
+            line: self.line(item.span().start),
+        })
+    }
+
+    fn text(&self, table: &Table<'_>, key: &str) -> Result<Option<String>, ConfigError> {
+        let Some(item) = table.get(key) else {
+            return Ok(None);
+        };
+        let text = self.string(key, item)?;
+        if text.is_empty() || text.contains('\0') {
+            return Err(self.form(item, key, "text that is not empty"));
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    fn texts(&self, table: &Table<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
+        let Some(item) = table.get(key) else {
+            return Ok(Vec::new());
+        };
+        let DeValue::Array(items) = item.get_ref() else {
+            return Err(self.form(item, key, "a list of texts"));
+        };
+        items
+            .iter()
+            .map(|item| self.string(key, item).map(str::to_owned))
+            .collect()
+    }
+
+    fn string<'i>(&self, key: &str, item: &'i Item<'_>) -> Result<&'i str, ConfigError> {
+        match item.get_ref() {
+            DeValue::String(text) => Ok(text),
+            _ => Err(self.form(item, key, "text in quotes")),
+        }
+    }
+
+    fn table<'i>(&self, item: &'i Item<'i>, named: String) -> Result<Table<'i>, ConfigError> {
+        match item.get_ref() {
+            DeValue::Table(entries) => Ok(Table {
+                entries,
+                span: item.span(),
+                named,
+            }),
+            _ => Err(self.form(item, &named, "a table")),
+        }
+    }
+
+    /// The tables of `[<key>.<name>]`.
+    fn named_tables<'i>(
+        &self,
+        table: &'i Table<'i>,
+        key: &str,
+    ) -> Result<Vec<(String, Table<'i>)>, ConfigError> {
+        let Some(item) = table.get(key) else {
+            return Ok(Vec::new());
+        };
+        let outer = self.table(item, inner(&table.named, key))?;
+        let mut tables = Vec::new();
+        for (name, item) in outer.entries {
+            let named = inner(&outer.named, name.get_ref());
+            tables.push((name.get_ref().to_string(), self.table(item, named)?));
+        }
+        Ok(tables)
+    }
+
+    /// Refuses keys other than `known`, and the agents' names with `agents`.
+    fn check_keys(
+        &self,
+        table: &Table<'_>,
+        known: &[&str],
+        agents: bool,
+    ) -> Result<(), ConfigError> {
+        let agents = Agent::ALL.iter().filter(|_| agents).map(|one| one.word());
+        let known: Vec<&str> = known.iter().copied().chain(agents).collect();
+        for key in table.entries.keys() {
+            if !known.contains(&key.get_ref().as_ref()) {
+                let problem = Problem::UnknownKey {
+                    key: key.get_ref().to_string(),
+                    table: table.named.clone(),
+                    meant: nearest(key.get_ref(), known.iter().copied()).map(str::to_owned),
+                    known: known.join(", "),
+                };
+                return Err(self.wrong(key.span(), problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn missing(&self, table: &Table<'_>, key: &'static str) -> ConfigError {
+        let named = table.named.clone();
+        self.wrong(
+            table.span.clone(),
+            Problem::MissingKey { table: named, key },
+        )
+    }
+
+    fn form(&self, item: &Item<'_>, key: &str, expected: &'static str) -> ConfigError {
+        let key = key.to_owned();
+        self.wrong(item.span(), Problem::Form { key, expected })
+    }
+
+    fn wrong(&self, span: Range<usize>, problem: Problem) -> ConfigError {
+        ConfigError::Line {
+            file: self.file.to_owned(),
+            line: self.line(span.start),
+            problem,
+        }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+}
+
+/// How errors name the table `key` inside the table `outer`.
+fn inner(outer: &str, key: &str) -> String {
+    match outer
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+    {
+        Some(outer) => format!("[{outer}.{key}]"),
+        None => format!("[{key}]"),
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

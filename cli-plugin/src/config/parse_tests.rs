@@ -1,0 +1,159 @@
+//! What the schema takes and what it refuses, and in which words.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::failure::Failure;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    parse(Path::new("config.toml"), text, Path::new("/home/me"))
+}
+
+fn refused(text: &str) -> String {
+    Failure::from(read(text).unwrap_err()).to_string()
+}
+
+#[test]
+fn the_whole_schema_is_read() {
+    let config = read(
+        r#"
+        [claude]
+        auth_forward = "sync"
+        [env]
+        OPENAI_API_KEY = "$OPENAI_API_KEY"
+        [roles.web]
+        image = "acme/web-agent:1"
+        agents = ["claude", "codex"]
+        run = ["--memory", "4g"]
+        env = { A = "1" }
+        [workspaces.my-app]
+        workdir = "~/src/my-app/"
+        mounts = [{ src = ".", dst = "/workspace", readonly = true }]
+        [workspaces.my-app.claude]
+        auth_forward = "oauth_token"
+        token = "canary"
+        [workspaces.my-app.env]
+        B = "2"
+        [workspaces.my-app.roles.web.codex]
+        auth_forward = "ignore"
+        [workspaces.my-app.roles.web.env]
+        C = "3"
+        "#,
+    )
+    .unwrap();
+    let workspace = &config.workspaces["my-app"];
+    let claude = &workspace.agents[&Agent::Claude];
+    assert_eq!(
+        workspace.workdir.as_deref(),
+        Some(Path::new("/home/me/src/my-app"))
+    );
+    assert!(workspace.mounts[0].readonly);
+    assert_eq!(claude.auth_forward.unwrap().word(), "oauth_token");
+    assert_eq!(
+        claude.oauth_token.as_ref().unwrap().text.expose_secret(),
+        "canary"
+    );
+    assert_eq!(config.roles["web"].agents, [Agent::Claude, Agent::Codex]);
+    assert_eq!(workspace.roles["web"].env.len(), 1);
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn scenario_12_a_misspelt_key_names_its_line_and_what_was_meant() {
+    assert_snapshot!(refused("\n[claude]\nauth_forwad = \"sync\"\n"), @r"
+    config.toml:3: unknown key `auth_forwad` in [claude]
+      did you mean `auth_forward`?
+    ");
+    assert_snapshot!(refused("[claud]\nauth_forward = \"sync\"\n"), @r"
+    config.toml:1: unknown key `claud` in the file
+      did you mean `claude`?
+    ");
+    assert_snapshot!(refused("[workspaces.a.roles.web]\nimage = \"x\"\n"), @r"
+    config.toml:2: unknown key `image` in [workspaces.a.roles.web]
+      known here: env, claude, codex, amp, opencode
+    ");
+}
+
+#[test]
+fn scenario_12_a_misspelt_mode_names_its_line_and_what_was_meant() {
+    assert_snapshot!(refused("[claude]\nauth_forward = \"oauth-token\"\n"), @r#"
+    config.toml:2: unknown mode "oauth-token" for claude
+      did you mean "oauth_token"?
+    "#);
+    assert_snapshot!(refused("[codex]\nauth_forward = \"xxx\"\n"), @r#"
+    config.toml:2: unknown mode "xxx" for codex
+      known modes: sync, api_key, ignore
+    "#);
+}
+
+#[test]
+fn scenario_9_oauth_token_is_refused_for_other_agents_with_its_line() {
+    for agent in ["codex", "amp", "opencode"] {
+        for line in [
+            "auth_forward = \"oauth_token\"",
+            "oauth_token = \"canary\"",
+            "token = \"canary\"",
+        ] {
+            let text = format!("[workspaces.w.{agent}]\n\n{line}\n");
+            let told = refused(&text);
+            let start =
+                format!("config.toml:3: `oauth_token` is for claude only, and this is {agent}");
+            assert!(told.starts_with(&start), "{told}");
+            assert!(!told.contains("canary"));
+        }
+    }
+}
+
+#[test]
+fn scenario_21_our_own_variables_are_refused_in_every_layer() {
+    for table in [
+        "env",
+        "roles.r.env",
+        "workspaces.w.env",
+        "workspaces.w.roles.r.env",
+    ] {
+        let role = "[roles.r]\nimage = \"i\"\nagents = []\n";
+        let text = format!("{role}[{table}]\nDOCKER_JACKIN_TICKET = \"x\"\n");
+        let told = refused(&text);
+        assert!(
+            told.starts_with("config.toml:5: the variable DOCKER_JACKIN_TICKET"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn scenario_24_no_refusal_shows_a_value() {
+    for text in [
+        "[claude]\napi_key = \"canary\n",
+        "[claude]\napi_key = canary\n",
+        "[claude]\napi_kye = \"canary\"\n",
+        "[claude]\napi_key = \"canary\\u0000\"\n",
+        "[claude]\napi_key = [\"canary\"]\n",
+        "[claude]\nauth_forward = \"sk-ant-oat01-canary\"\n",
+        "[claude]\noauth_token = \"canary\"\ntoken = \"canary\"\n",
+        "[claude]\napi_key = \"canary\"\napi_key = \"canary\"\n",
+        "[env]\nA = { canary = \"canary\" }\n",
+        "env = \"canary\"\n",
+    ] {
+        let error = read(text).unwrap_err();
+        let told = format!(
+            "{error} {error:?} {}",
+            Failure::from(read(text).unwrap_err())
+        );
+        assert!(!told.contains("canary"), "{text}: {told}");
+    }
+}
+
+#[test]
+fn a_role_says_its_image_and_its_agents() {
+    assert_snapshot!(refused("[roles.web]\nimage = \"x\"\n"), @r#"
+    config.toml:1: [roles.web] has no `agents`
+      name the agents that run in the image, such as agents = ["claude"]
+    "#);
+    assert_snapshot!(refused("[roles.web]\nagents = []\n"), @"config.toml:1: [roles.web] has no `image`");
+    assert_snapshot!(refused("[roles.web]\nimage = \"x\"\nagents = [\"cloude\"]\n"), @"config.toml:3: `agents` must be a list of agents: claude, codex, amp, opencode");
+}

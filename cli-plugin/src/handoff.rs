@@ -1,0 +1,200 @@
+//! Handing a payload to the engine's side: staging a ticket on tmpfs.
+
+mod folder;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::ticket::{Handle, Limits, MAX_SIZE, SCHEMA, Ticket, TicketId, to_wiped_json};
+use serde_json::value::RawValue;
+
+pub use folder::TicketFolder;
+
+use crate::failure::{Failure, Kind};
+
+/// How long a ticket lives, in seconds. `docker run` pulls a missing image
+/// before it creates the container, and a large one takes minutes.
+const LIFETIME: u64 = 15 * 60;
+
+/// A ticket that lies ready for its container.
+#[derive(Debug)]
+pub struct Staged {
+    /// How the container names it.
+    pub handle: Handle,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Takes the ticket back, when no container will come for it.
+    pub fn withdraw(self) {
+        // One that is gone was redeemed, and any other is swept when it ends.
+        let _ = fs::remove_file(self.path);
+    }
+}
+
+/// Stages a ticket for one container of `image`, and sweeps those of this user
+/// that have ended.
+///
+/// # Errors
+/// There is no folder on tmpfs for it, or it cannot be written there.
+pub fn stage(
+    folder: &TicketFolder,
+    payload: Payload,
+    request: Option<Box<RawValue>>,
+    image: &str,
+    now: SystemTime,
+) -> Result<Staged, Failure> {
+    let now = seconds(now);
+    sweep(folder.path(), now);
+    let mut bits = [0; 16];
+    fill_randomly(&mut bits).map_err(|error| failed("draw a ticket's id", &error))?;
+    let ticket = Ticket {
+        schema: SCHEMA,
+        id: TicketId::from_random(bits),
+        owner: folder.owner(),
+        issued: now,
+        expires: now + LIFETIME,
+        request,
+        payload,
+        limits: Limits {
+            image: Some(image.to_owned()),
+            ..Limits::default()
+        },
+    };
+    let content = to_wiped_json(&ticket).map_err(|error| {
+        Failure::new(Kind::Internal, "failed to write a ticket as JSON").hint(error.to_string())
+    })?;
+    if content.len() as u64 > MAX_SIZE {
+        let message = format!("the values for this container are larger than {MAX_SIZE} bytes");
+        return Err(Failure::new(Kind::Configuration, message)
+            .hint("give large values as a mounted file instead"));
+    }
+    let path = folder.path().join(ticket.id.as_str());
+    write_whole(&path, &content).map_err(|error| {
+        failed(
+            &format!("write a ticket to {}", folder.path().display()),
+            &error,
+        )
+    })?;
+    let handle = ticket.handle();
+    tracing::debug!(handle = handle.masked(), "staged a ticket");
+    Ok(Staged { handle, path })
+}
+
+/// Writes a file that is not there before it is whole.
+fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = path.with_file_name(format!(".{name}"));
+    let written = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| {
+            // Unlike a plain rename, never over a file that is there.
+            rustix::fs::renameat_with(
+                rustix::fs::CWD,
+                &unfinished,
+                rustix::fs::CWD,
+                path,
+                rustix::fs::RenameFlags::NOREPLACE,
+            )
+            .map_err(Into::into)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Removes tickets that have ended, and unfinished ones as old as that.
+fn sweep(folder: &Path, now: u64) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let written = entry
+            .metadata()
+            .ok()
+            .filter(fs::Metadata::is_file)
+            .and_then(|metadata| metadata.modified().ok());
+        // Every ticket lives equally long, so its age tells.
+        let ended = written.is_some_and(|time| seconds(time) + LIFETIME < now);
+        if ended {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn fill_randomly(mut bits: &mut [u8]) -> io::Result<()> {
+    while !bits.is_empty() {
+        let count = rustix::rand::getrandom(&mut *bits, rustix::rand::GetRandomFlags::empty())?;
+        bits = &mut bits[count..];
+    }
+    Ok(())
+}
+
+/// Whole seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .unwrap_or_default()
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::new(Kind::Internal, format!("failed to {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+    use std::time::Duration;
+
+    /// A folder of our own on tmpfs, where this machine has one.
+    fn folder() -> Option<(tempfile::TempDir, TicketFolder)> {
+        let shm = tempfile::tempdir_in("/dev/shm").ok()?;
+        let uid = rustix::process::geteuid().as_raw();
+        let folder = TicketFolder::open(&[shm.path().join("docker-jackin")], uid).ok()?;
+        Some((shm, folder))
+    }
+
+    #[test]
+    fn scenario_53_a_ticket_is_a_private_whole_file_that_the_other_side_reads() {
+        let Some((_shm, folder)) = folder() else {
+            return;
+        };
+        let now = SystemTime::now();
+        let staged = stage(&folder, Payload::default(), None, "img:1", now).unwrap();
+        let metadata = fs::metadata(&staged.path).unwrap();
+        assert_eq!((metadata.mode() & 0o7777, metadata.nlink()), (0o600, 1));
+        let ticket = Ticket::from_json(&fs::read(&staged.path).unwrap()).unwrap();
+        assert_eq!(ticket.handle(), staged.handle);
+        assert_eq!(ticket.limits.image.as_deref(), Some("img:1"));
+        assert_eq!(ticket.expires - ticket.issued, LIFETIME);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        staged.withdraw();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn scenario_52_what_has_ended_is_swept_and_nothing_else() {
+        let Some((_shm, folder)) = folder() else {
+            return;
+        };
+        let now = SystemTime::now();
+        stage(&folder, Payload::default(), None, "img", now).unwrap();
+        fs::write(folder.path().join(".unfinished"), "").unwrap();
+        let soon = now + Duration::from_secs(LIFETIME - 1);
+        stage(&folder, Payload::default(), None, "img", soon).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        let later = now + Duration::from_secs(LIFETIME + 5);
+        stage(&folder, Payload::default(), None, "img", later).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! The user's ticket folder: on tmpfs, and the user's alone.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use jackin_oci_hook::folder::TICKETS;
+use rustix::fs::{FsWord, Mode, OFlags};
+
+use crate::failure::{Failure, Kind};
+
+const TMPFS: FsWord = 0x0102_1994;
+const RAMFS: FsWord = 0x8584_58f6;
+
+/// A folder for tickets that has been looked over.
+#[derive(Debug)]
+pub struct TicketFolder {
+    path: PathBuf,
+    owner: u32,
+}
+
+impl TicketFolder {
+    /// The first of `candidates` that is usable, made where it is missing.
+    ///
+    /// # Errors
+    /// None is: with the reason for each.
+    pub fn open(candidates: &[PathBuf], uid: u32) -> Result<Self, Failure> {
+        let mut reasons = Vec::new();
+        for candidate in candidates {
+            match prepare(candidate, uid) {
+                Ok(path) => return Ok(Self { path, owner: uid }),
+                Err(reason) => reasons.push(format!("{}: {reason}", candidate.display())),
+            }
+        }
+        let message = "no folder in memory (tmpfs) for the hand-off to the engine's side";
+        let failure = reasons
+            .into_iter()
+            .fold(Failure::new(Kind::Configuration, message), Failure::hint);
+        Err(failure.hint(
+            "log in with a session that has /run/user/<uid> (loginctl enable-linger), or mount a tmpfs at /dev/shm (for root: /run)",
+        ))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The user's id.
+    pub fn owner(&self) -> u32 {
+        self.owner
+    }
+}
+
+/// Makes `base` and the ticket folder in it, and looks both over.
+fn prepare(base: &Path, uid: u32) -> Result<PathBuf, String> {
+    let tickets = base.join(TICKETS);
+    for folder in [base, &tickets] {
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(error.to_string());
+            }
+            _ => look_over(folder, uid)?,
+        }
+    }
+    Ok(tickets)
+}
+
+/// A folder on tmpfs that only `uid` may enter, and no link to one.
+fn look_over(folder: &Path, uid: u32) -> Result<(), String> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(folder, flags, Mode::empty());
+    let opened = File::from(opened.map_err(|error| error.to_string())?);
+    let metadata = opened.metadata().map_err(|error| error.to_string())?;
+    if metadata.uid() != uid {
+        return Err(format!("it belongs to uid {}", metadata.uid()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode != 0o700 {
+        return Err(format!("its mode is {mode:04o} and must be 0700"));
+    }
+    let system = rustix::fs::fstatfs(&opened).map_err(|error| error.to_string())?;
+    if system.f_type != TMPFS && system.f_type != RAMFS {
+        // Not left behind, when it was made just now.
+        let _ = fs::remove_dir(folder);
+        return Err("it lies on a disk, where secrets would stay".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_folder_that_is_not_the_users_alone_is_refused() {
+        let Ok(shm) = tempfile::tempdir_in("/dev/shm") else {
+            return;
+        };
+        let uid = rustix::process::geteuid().as_raw();
+        let at = |name: &str| shm.path().join(name);
+        fs::create_dir(at("open")).unwrap();
+        fs::set_permissions(at("open"), Permissions::from_mode(0o750)).unwrap();
+        fs::create_dir(at("real")).unwrap();
+        fs::set_permissions(at("real"), Permissions::from_mode(0o700)).unwrap();
+        symlink("real", at("link")).unwrap();
+        for (name, reason) in [
+            ("open", "0750"),
+            ("link", "Not a directory"),
+            ("no/such", "No such file"),
+        ] {
+            let failure = TicketFolder::open(&[at(name)], uid).unwrap_err();
+            assert!(failure.to_string().contains(reason), "{failure}");
+        }
+        let foreign = TicketFolder::open(&[at("real")], uid + 1).unwrap_err();
+        assert!(foreign.to_string().contains("belongs to uid"), "{foreign}");
+        let fallback = TicketFolder::open(&[at("link"), at("real")], uid).unwrap();
+        assert_eq!(fallback.path(), at("real").join(TICKETS));
+    }
+}

@@ -1,0 +1,98 @@
+//! The user's own machine as a command sees it: variables, home, folder, user.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Kind};
+
+/// What a command may ask about the machine it runs on. It is handed in, so
+/// that a test can be another machine.
+pub struct Host {
+    variables: HashMap<OsString, OsString>,
+    home: PathBuf,
+    folder: PathBuf,
+    uid: u32,
+}
+
+impl Host {
+    /// The machine, user and folder of this process.
+    ///
+    /// # Errors
+    /// When `HOME` is not set to an absolute path: everything that is looked
+    /// up lies below it.
+    pub fn of_this_process() -> Result<Self, Failure> {
+        let variables: HashMap<_, _> = std::env::vars_os().collect();
+        let home = variables
+            .get(OsStr::new("HOME"))
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute())
+            .ok_or_else(|| {
+                Failure::new(Kind::Configuration, "HOME is not set to an absolute path")
+                    .hint("set HOME to your home folder")
+            })?;
+        Ok(Self {
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            uid: rustix::process::geteuid().as_raw(),
+            variables,
+            home,
+        })
+    }
+
+    /// A machine with these variables and nothing else of this process's.
+    pub fn new(
+        home: impl Into<PathBuf>,
+        folder: impl Into<PathBuf>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        Self {
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            home: home.into(),
+            folder: folder.into(),
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// A variable of the environment, as it is.
+    pub fn variable_os(&self, name: &str) -> Option<&OsStr> {
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+    }
+
+    /// A variable that holds a path; an empty one counts as not set.
+    pub fn path_variable(&self, name: &str) -> Option<PathBuf> {
+        self.variable_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    }
+
+    /// The user's home folder.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder the command was given in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The user's id.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+}
+
+/// Shows no variable: some of them are secrets.
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("home", &self.home)
+            .field("folder", &self.folder)
+            .field("uid", &self.uid)
+            .finish_non_exhaustive()
+    }
+}

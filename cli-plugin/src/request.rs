@@ -1,0 +1,134 @@
+//! The request in a ticket: what is needed to resolve it again, long after
+//! the shell it was made in is gone. Opaque to the engine's side.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::agent::claude;
+use crate::host::Host;
+
+/// The version of the request's schema that this build writes and reads.
+const VERSION: u32 = 1;
+
+/// Variables of the host that decide where an agent's login lies.
+const PLACES: [&str; 1] = [claude::CONFIG_FOLDER];
+
+/// What was asked for at launch. Holds no secret.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    version: u32,
+    /// The role.
+    pub role: String,
+    /// The workspace, decided at launch from a flag or the folder.
+    pub workspace: Option<String>,
+    /// The mode of each agent at launch, by their words.
+    pub modes: BTreeMap<String, String>,
+    /// Variables that the user gave to docker by flag.
+    pub given: BTreeSet<String>,
+    /// The configuration's file.
+    pub config_file: PathBuf,
+    /// The user's home folder.
+    pub home: PathBuf,
+    /// Where logins lie, as far as variables said so.
+    pub places: BTreeMap<String, String>,
+}
+
+/// Why a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidRequest {
+    /// It is none, or of another version.
+    #[error("the request is not one of version {VERSION}; start the container anew")]
+    Version,
+}
+
+impl Request {
+    /// The request for a container, with what `host` says of places.
+    pub fn new(
+        role: &str,
+        workspace: Option<&str>,
+        modes: BTreeMap<String, String>,
+        given: BTreeSet<String>,
+        config_file: PathBuf,
+        host: &Host,
+    ) -> Self {
+        let place = |name: &str| {
+            let value = host.path_variable(name)?;
+            // Relative to the folder of the launch, which will not be known.
+            let value = host.folder().join(value);
+            Some((name.to_owned(), value.to_str()?.to_owned()))
+        };
+        Self {
+            version: VERSION,
+            role: role.to_owned(),
+            workspace: workspace.map(str::to_owned),
+            modes,
+            given,
+            config_file,
+            home: host.home().to_owned(),
+            places: PLACES.into_iter().filter_map(place).collect(),
+        }
+    }
+
+    /// The machine as the request remembers it: no shell, no folder.
+    pub fn host(&self) -> Host {
+        Host::new(&self.home, "/", self.places.clone())
+    }
+
+    /// The request as it stands in a ticket.
+    ///
+    /// # Errors
+    /// A path in it is no UTF-8.
+    pub fn to_raw(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        serde_json::value::to_raw_value(self)
+    }
+
+    /// The request from a ticket.
+    pub fn from_raw(raw: &RawValue) -> Result<Self, InvalidRequest> {
+        let request: Self = serde_json::from_str(raw.get()).map_err(|_| InvalidRequest::Version)?;
+        if request.version != VERSION {
+            return Err(InvalidRequest::Version);
+        }
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenario_31_a_request_remembers_where_logins_lie_and_no_other_variable() {
+        let variables = [
+            ("CLAUDE_CONFIG_DIR".to_owned(), "conf".to_owned()),
+            ("SECRET".to_owned(), "canary".to_owned()),
+        ];
+        let host = Host::new("/home/me", "/work", variables);
+        let request = Request::new(
+            "web",
+            None,
+            BTreeMap::new(),
+            BTreeSet::new(),
+            "/c.toml".into(),
+            &host,
+        );
+        let raw = request.to_raw().unwrap();
+        assert!(!raw.get().contains("canary"));
+        let again = Request::from_raw(&raw).unwrap();
+        assert_eq!(again, request);
+        let later = again.host();
+        let place = later.path_variable("CLAUDE_CONFIG_DIR");
+        assert_eq!(place.as_deref(), Some(std::path::Path::new("/work/conf")));
+    }
+
+    #[test]
+    fn a_request_of_another_version_is_refused() {
+        for text in ["{}", "7", r#"{"version":2}"#] {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            assert!(Request::from_raw(&raw).is_err(), "{text}");
+        }
+    }
+}
