@@ -9,6 +9,7 @@ pub mod installation;
 pub mod registration;
 pub mod settings;
 pub mod tmpfs;
+pub mod trial;
 pub mod whole_file;
 
 pub use client::{Engine, connect};

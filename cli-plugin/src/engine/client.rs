@@ -20,7 +20,7 @@ use super::error::EngineError;
 const QUICK: u64 = 10;
 
 /// How long it may take for anything else, in seconds.
-const PATIENT: u64 = 60;
+pub(super) const PATIENT: u64 = 60;
 
 /// The first API version that takes annotations (Docker 24).
 pub const ANNOTATIONS_SINCE: (u32, u32) = (1, 43);
@@ -209,7 +209,7 @@ impl Engine {
     }
 
     /// A bollard client that speaks the engine's own version of the API.
-    fn docker(&self) -> Result<Docker, EngineError> {
+    pub(super) fn docker(&self) -> Result<Docker, EngineError> {
         let (major, minor) = self.api_version()?;
         let newest = bollard::API_DEFAULT_VERSION;
         let version = ClientVersion {
@@ -222,7 +222,7 @@ impl Engine {
     }
 
     /// Waits for an answer for so many seconds, and turns trouble into words.
-    fn wait<T, E: std::fmt::Display>(
+    pub(super) fn wait<T, E: std::fmt::Display>(
         &self,
         seconds: u64,
         task: &'static str,

@@ -140,8 +140,9 @@ impl DaemonJson {
         Ok(())
     }
 
-    /// Takes our runtimes away, and `runtimes` itself when nothing is left in
-    /// it; returns their names.
+    /// Takes our runtimes away and returns their names. `runtimes` itself
+    /// stays, or is made: only a file that has it makes a running engine
+    /// forget the runtimes that are not in it.
     ///
     /// # Errors
     /// When one of them is the default runtime.
@@ -152,20 +153,28 @@ impl DaemonJson {
         {
             return Err(DaemonJsonError::IsDefault(default));
         }
-        let Some(runtimes) = self.runtimes()?.filter(|_| !ours.is_empty()) else {
-            return Ok(ours);
+        let runtimes = match self.runtimes()? {
+            Some(runtimes) => runtimes,
+            None => self.top.object_value_or_set(RUNTIMES),
         };
-        for name in &ours {
-            if let Some(property) = runtimes.get(name) {
-                property.remove();
-            }
+        for property in ours.iter().filter_map(|name| runtimes.get(name)) {
+            property.remove();
         }
-        if runtimes.properties().is_empty()
+        Ok(ours)
+    }
+
+    /// Drops a `runtimes` that holds nothing.
+    ///
+    /// # Errors
+    /// When `runtimes` is not an object.
+    pub fn drop_empty_runtimes(&self) -> Result<(), DaemonJsonError> {
+        let is_empty = |runtimes: CstObject| runtimes.properties().is_empty();
+        if self.runtimes()?.is_some_and(is_empty)
             && let Some(property) = self.top.get(RUNTIMES)
         {
             property.remove();
         }
-        Ok(ours)
+        Ok(())
     }
 
     /// The names under which programs of ours are registered.

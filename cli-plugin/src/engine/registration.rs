@@ -77,18 +77,24 @@ impl Registration {
     }
 
     /// Replaces the engine's configuration file, once its own program has
-    /// found nothing wrong with it.
+    /// found nothing wrong with it. With `backup`, its former state is kept.
     ///
     /// # Errors
     /// When it is refused or cannot be written; it is untouched then.
-    pub fn write_config(&self, file: &WholeFile, text: &str) -> Result<(), Failure> {
+    pub fn write_config(&self, file: &WholeFile, text: &str, backup: bool) -> Result<(), Failure> {
         let program = self.daemon().map(Daemon::program);
         let accept = |staged: &Path| match program {
             Some(program) => daemon::validate(program, staged),
             None => Ok(()),
         };
-        file.replace(text, true, &accept)
+        file.replace(text, backup, &accept)
             .map_err(|error| left_as_it_is(&self.config, &error))
+    }
+
+    /// What the engine that reads the configuration file says of itself.
+    pub fn reader(&self) -> Option<&EngineInfo> {
+        self.daemon()?;
+        self.running.as_ref().map(|running| &running.info)
     }
 
     /// The dockerd that reads the configuration file.

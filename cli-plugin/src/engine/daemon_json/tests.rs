@@ -11,6 +11,7 @@ fn registered(text: &str) -> Result<String, DaemonJsonError> {
 fn unregistered(text: &str) -> Result<String, DaemonJsonError> {
     let json = DaemonJson::parse(text)?;
     json.unregister_ours()?;
+    json.drop_empty_runtimes()?;
     Ok(json.text())
 }
 
@@ -181,5 +182,19 @@ fn a_malformed_file_is_an_error_with_its_line() {
             registered(text).unwrap_err(),
             DaemonJsonError::Twice("runtimes".into())
         );
+    }
+}
+
+#[test]
+fn a_running_engine_is_told_that_no_runtime_is_left() {
+    // Without the key, dockerd would keep what it knows until it restarts.
+    for text in [
+        registered("{\"debug\": true}").unwrap(),
+        "{\"debug\": true}".to_owned(),
+    ] {
+        let json = DaemonJson::parse(&text).unwrap();
+        json.unregister_ours().unwrap();
+        let value: serde_json::Value = serde_json::from_str(&json.text()).unwrap();
+        assert_eq!(value, serde_json::json!({"debug": true, "runtimes": {}}));
     }
 }

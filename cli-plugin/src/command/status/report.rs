@@ -1,0 +1,281 @@
+//! The status as data, and as people read it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// All that a status says. What could not be found out is absent, and then
+/// `problems` says why.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Status {
+    /// This program.
+    pub(super) plugin: Program,
+    /// The wrapper that the engine calls.
+    pub(super) wrapper: Option<Program>,
+    /// The hook that the wrapper adds.
+    pub(super) hook: Option<PathBuf>,
+    /// The runtime that does the work.
+    pub(super) low_level: Option<Program>,
+    /// The program that resolves a request again at a restart.
+    pub(super) resolver: Option<PathBuf>,
+    /// The engine.
+    pub(super) engine: Option<EngineStatus>,
+    /// Where the engine's side keeps its state.
+    pub(super) engine_folder: Memory,
+    /// Where this user's tickets lie.
+    pub(super) tickets: Option<PathBuf>,
+    /// Whether a delivery works.
+    pub(super) delivery: Delivery,
+    /// What is missing or wrong, with what to do about it.
+    pub(super) problems: Vec<String>,
+}
+
+/// A program that is installed.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Program {
+    /// Where.
+    pub(super) path: PathBuf,
+    /// In its own words; `None` when it has none for us.
+    pub(super) version: Option<String>,
+}
+
+/// An engine that answers.
+#[derive(Debug, Serialize)]
+pub(super) struct EngineStatus {
+    /// The context's name.
+    pub(super) context: String,
+    /// What chose it.
+    pub(super) chosen_by: String,
+    /// Where it listens.
+    pub(super) endpoint: String,
+    /// Its version.
+    pub(super) version: String,
+    /// Its API's version.
+    pub(super) api: String,
+    /// What carries a ticket's handle: `annotation` or `variable`.
+    pub(super) handle_by: &'static str,
+    /// The names under which the wrapper is registered.
+    pub(super) runtimes: Vec<String>,
+}
+
+/// A folder that has to lie in memory.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Memory {
+    /// The folder.
+    pub(super) path: PathBuf,
+    /// Whether it lies, or would lie, on tmpfs.
+    pub(super) in_memory: bool,
+}
+
+/// Whether a delivery works.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Delivery {
+    /// Nobody asked.
+    #[default]
+    NotVerified,
+    /// A marker arrived, and the engine knows nothing of it.
+    Verified,
+    /// It does not; `problems` says why.
+    Failed,
+}
+
+impl Status {
+    /// Takes down what a verification found.
+    pub(super) fn note_delivery(&mut self, outcome: Result<(), Failure>) {
+        self.delivery = match outcome {
+            Ok(()) => Delivery::Verified,
+            Err(failure) => {
+                let problem = failure.to_string();
+                // What is missing for a delivery may have been found already.
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+                Delivery::Failed
+            }
+        };
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some(version) => write!(f, "{} ({version})", self.path.display()),
+            None => write!(f, "{}", self.path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MISSING: &str = "missing";
+        let or_missing = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
+        let path = |path: &Option<PathBuf>| {
+            or_missing(path.as_ref().map(|path| path.display().to_string()))
+        };
+        let program =
+            |program: &Option<Program>| or_missing(program.as_ref().map(Program::to_string));
+        writeln!(f, "plugin     {}", self.plugin)?;
+        writeln!(f, "wrapper    {}", program(&self.wrapper))?;
+        writeln!(f, "hook       {}", path(&self.hook))?;
+        writeln!(f, "low-level  {}", program(&self.low_level))?;
+        writeln!(f, "resolver   {}", path(&self.resolver))?;
+        match &self.engine {
+            Some(engine) => write!(f, "{engine}")?,
+            None => writeln!(f, "engine     {MISSING}")?,
+        }
+        let place = if self.engine_folder.in_memory {
+            "in memory"
+        } else {
+            "on disk"
+        };
+        writeln!(
+            f,
+            "state      {} ({place})",
+            self.engine_folder.path.display()
+        )?;
+        writeln!(f, "tickets    {}", path(&self.tickets))?;
+        writeln!(f, "delivery   {}", self.delivery)?;
+        for problem in &self.problems {
+            writeln!(f, "\nproblem: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for EngineStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            endpoint,
+            context,
+            chosen_by,
+            api,
+            handle_by,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "engine     {version} at {endpoint} (context {context}, {chosen_by})"
+        )?;
+        writeln!(
+            f,
+            "           API {api}: a ticket's handle goes by {handle_by}"
+        )?;
+        let runtimes = self.runtimes.join(", ");
+        writeln!(
+            f,
+            "registered {}",
+            if runtimes.is_empty() {
+                "nothing"
+            } else {
+                &runtimes
+            }
+        )
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotVerified => "not verified; run: docker jackin status --verify --image IMAGE",
+            Self::Verified => {
+                "verified: a variable and a file arrived, and `docker inspect` shows neither"
+            }
+            Self::Failed => "failed",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole() -> Status {
+        let program = |path: &str, version: &str| Program {
+            path: path.into(),
+            version: Some(version.into()),
+        };
+        Status {
+            plugin: program("/p/docker-jackin", "0.1.0"),
+            wrapper: Some(program("/l/docker-jackin-runtime", "0.1.0")),
+            hook: Some("/l/docker-jackin-hook".into()),
+            low_level: Some(program("/usr/bin/runc", "runc version 1.1.5")),
+            resolver: Some("/p/docker-jackin".into()),
+            engine: Some(EngineStatus {
+                context: "default".into(),
+                chosen_by: "by default".into(),
+                endpoint: "unix:///var/run/docker.sock".into(),
+                version: "26.1.5".into(),
+                api: "1.45".into(),
+                handle_by: "annotation",
+                runtimes: vec!["docker-jackin".into(), "docker-jackin-crun".into()],
+            }),
+            engine_folder: Memory {
+                path: "/run/docker-jackin".into(),
+                in_memory: true,
+            },
+            tickets: Some("/run/user/0/docker-jackin/tickets".into()),
+            delivery: Delivery::NotVerified,
+            problems: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_whole_installation_reads_line_by_line() {
+        insta::assert_snapshot!(whole().to_string(), @"
+        plugin     /p/docker-jackin (0.1.0)
+        wrapper    /l/docker-jackin-runtime (0.1.0)
+        hook       /l/docker-jackin-hook
+        low-level  /usr/bin/runc (runc version 1.1.5)
+        resolver   /p/docker-jackin
+        engine     26.1.5 at unix:///var/run/docker.sock (context default, by default)
+                   API 1.45: a ticket's handle goes by annotation
+        registered docker-jackin, docker-jackin-crun
+        state      /run/docker-jackin (in memory)
+        tickets    /run/user/0/docker-jackin/tickets
+        delivery   not verified; run: docker jackin status --verify --image IMAGE
+        ");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_to_do() {
+        let mut status = Status {
+            plugin: whole().plugin,
+            engine_folder: Memory {
+                path: "/run/docker-jackin".into(),
+                in_memory: false,
+            },
+            ..Status::default()
+        };
+        status.note_delivery(Err(
+            Failure::new(crate::failure::Kind::Engine, "no").hint("do this")
+        ));
+        insta::assert_snapshot!(status.to_string(), @"
+        plugin     /p/docker-jackin (0.1.0)
+        wrapper    missing
+        hook       missing
+        low-level  missing
+        resolver   missing
+        engine     missing
+        state      /run/docker-jackin (on disk)
+        tickets    missing
+        delivery   failed
+
+        problem: no
+          do this
+        ");
+    }
+
+    #[test]
+    fn programs_read_the_same_as_json() {
+        let json = serde_json::to_value(whole()).unwrap();
+        assert_eq!(json["delivery"], "not-verified");
+        assert_eq!(json["engine"]["handle_by"], "annotation");
+        assert_eq!(json["engine_folder"]["in_memory"], true);
+        assert_eq!(json["problems"], serde_json::json!([]));
+    }
+}
