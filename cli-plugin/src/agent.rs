@@ -8,7 +8,7 @@ pub mod host_file;
 pub enum Agent {
     /// Anthropic's Claude Code.
     Claude,
-    /// OpenAI's Codex.
+    /// Codex, of `OpenAI`.
     Codex,
     /// Sourcegraph's Amp.
     Amp,

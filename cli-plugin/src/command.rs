@@ -1,15 +1,20 @@
 //! The command line: parsed here, carried out in one file a verb.
 
 pub mod complete;
+pub mod install;
 pub mod resolve;
 pub mod run;
+pub mod status;
+pub mod uninstall;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
+use crate::engine::Surroundings;
 use crate::failure::Failure;
 use crate::plugin::arguments::{GlobalArguments, without_the_word};
 use crate::plugin::global_flags::GlobalFlags;
@@ -38,6 +43,12 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Arguments),
+    /// Register the runtime with the engine.
+    Install(install::InstallArgs),
+    /// Take the runtime out of the engine again.
+    Uninstall(uninstall::UninstallArgs),
+    /// Show what is installed where, and whether a delivery works.
+    Status(status::StatusArgs),
     /// Show the version.
     Version,
     /// Resolve a request again, for the engine's side: a request on standard
@@ -55,7 +66,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(complete::VERB | complete::VERB_WITHOUT_DESCRIPTIONS) => {
-            return complete::complete(CommandLine::command(), &arguments);
+            return complete::complete(&CommandLine::command(), &arguments);
         }
         _ => {}
     }
@@ -83,6 +94,15 @@ fn carry_out(line: CommandLine) -> ExitCode {
     start_log(&flags);
     match line.verb {
         Some(Verb::Run(arguments)) => report(run::run(&flags, arguments)),
+        Some(Verb::Install(arguments)) => with_engine(&flags, |around, screen| {
+            install::run(&arguments, around, screen)
+        }),
+        Some(Verb::Uninstall(arguments)) => with_engine(&flags, |around, screen| {
+            uninstall::run(&arguments, around, screen)
+        }),
+        Some(Verb::Status(arguments)) => with_engine(&flags, |around, screen| {
+            status::run(&arguments, around, screen)
+        }),
         Some(Verb::Version) => show_version(),
         Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
         None => {
@@ -90,6 +110,19 @@ fn carry_out(line: CommandLine) -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// Carries out a verb that is about the engine and not about a container.
+fn with_engine(
+    flags: &GlobalFlags,
+    verb: impl FnOnce(&Surroundings<'_>, &mut dyn Write) -> Result<ExitCode, Failure>,
+) -> ExitCode {
+    let variable = |name: &str| std::env::var(name).ok();
+    let around = Surroundings {
+        flags,
+        variable: &variable,
+    };
+    report(verb(&around, &mut std::io::stdout()))
 }
 
 fn show_version() -> ExitCode {

@@ -87,7 +87,6 @@ fn with_variable(
             .collect(),
         unset: names(rivals),
         files: vec![seed_file(seed)],
-        ..Payload::default()
     })
 }
 

@@ -165,119 +165,43 @@ mod tests {
         }
     }
 
+    /// `-`, `slot` or a mode.
+    fn says(word: &'static str) -> Says {
+        match word {
+            "-" => Nothing,
+            "slot" => SlotOnly,
+            mode => Sets(mode),
+        }
+    }
+
     #[test]
     fn scenarios_1_to_7_and_10_the_nearest_scope_that_sets_a_mode_decides() {
-        let here = Cell {
-            workspace: Some("w"),
-            role: "r",
-        };
-        let other_workspace = Cell {
-            workspace: Some("x"),
-            role: "r",
-        };
-        let other_role = Cell {
-            workspace: Some("w"),
-            role: "x",
-        };
-        let none = Cell {
-            workspace: None,
-            role: "r",
-        };
-        let table = [
-            ("1", Nothing, Nothing, Nothing, here, "sync", "default"),
-            (
-                "2",
-                Sets("api_key"),
-                Nothing,
-                Nothing,
-                here,
-                "api_key",
-                "global",
-            ),
-            (
-                "3",
-                Sets("api_key"),
-                Sets("ignore"),
-                Nothing,
-                here,
-                "ignore",
-                "workspace w",
-            ),
-            (
-                "4",
-                Sets("api_key"),
-                Sets("ignore"),
-                Sets("oauth_token"),
-                here,
-                "oauth_token",
-                "workspace w × role r",
-            ),
-            (
-                "5",
-                Nothing,
-                Nothing,
-                Sets("ignore"),
-                here,
-                "ignore",
-                "workspace w × role r",
-            ),
-            (
-                "6",
-                Sets("api_key"),
-                Sets("ignore"),
-                Sets("ignore"),
-                other_workspace,
-                "api_key",
-                "global",
-            ),
-            (
-                "6",
-                Nothing,
-                Sets("ignore"),
-                Sets("ignore"),
-                none,
-                "sync",
-                "default",
-            ),
-            (
-                "7",
-                Sets("api_key"),
-                Sets("ignore"),
-                Sets("sync"),
-                other_role,
-                "ignore",
-                "workspace w",
-            ),
-            (
-                "7",
-                Sets("api_key"),
-                Nothing,
-                Sets("sync"),
-                other_role,
-                "api_key",
-                "global",
-            ),
-            (
-                "10",
-                Sets("api_key"),
-                SlotOnly,
-                SlotOnly,
-                here,
-                "api_key",
-                "global",
-            ),
-            ("10", SlotOnly, SlotOnly, SlotOnly, here, "sync", "default"),
-        ];
-        for (scenario, global, workspace, role, cell, mode, scope) in table {
-            let chosen = resolve(&config(global, workspace, role), cell, Agent::Claude);
-            let by = chosen
-                .scope
-                .map_or("default".to_owned(), |scope| scope.to_string());
-            assert_eq!(
-                (chosen.auth_mode.word(), by.as_str()),
-                (mode, scope),
-                "scenario {scenario}"
-            );
+        // scenario | global, workspace, cell | asked for | mode | by
+        let table = "
+            1  | -        -        -            | w r  | sync        | default
+            2  | api_key  -        -            | w r  | api_key     | global
+            3  | api_key  ignore   -            | w r  | ignore      | workspace w
+            4  | api_key  ignore   oauth_token  | w r  | oauth_token | workspace w × role r
+            5  | -        -        ignore       | w r  | ignore      | workspace w × role r
+            6  | api_key  ignore   ignore       | x r  | api_key     | global
+            6  | -        ignore   ignore       | - r  | sync        | default
+            7  | api_key  ignore   sync         | w x  | ignore      | workspace w
+            7  | api_key  -        sync         | w x  | api_key     | global
+            10 | api_key  slot     slot         | w r  | api_key     | global
+            10 | slot     slot     slot         | w r  | sync        | default";
+        for row in table.lines().skip(1) {
+            let cells: Vec<&'static str> = row.split('|').map(str::trim).collect();
+            let scopes: Vec<_> = cells[1].split_whitespace().map(says).collect();
+            let (workspace, role) = cells[2].split_once(' ').unwrap();
+            let cell = Cell {
+                workspace: Some(workspace).filter(|name| *name != "-"),
+                role,
+            };
+            let config = config(scopes[0], scopes[1], scopes[2]);
+            let chosen = resolve(&config, cell, Agent::Claude);
+            let by = chosen.scope.map(|scope| scope.to_string());
+            let by = by.unwrap_or("default".to_owned());
+            assert_eq!([chosen.auth_mode.word(), &by], cells[3..], "{row}");
         }
     }
 

@@ -22,13 +22,13 @@ pub const VERB_WITHOUT_DESCRIPTIONS: &str = "__completeNoDesc";
 const NO_FILES: u32 = 4;
 
 /// Prints what could stand for the last of `arguments`.
-pub fn complete(root: clap::Command, arguments: &[OsString]) -> ExitCode {
+pub fn complete(root: &clap::Command, arguments: &[OsString]) -> ExitCode {
     let described = arguments.first().is_some_and(|verb| verb == VERB);
     let words = without_the_word(arguments.iter().skip(1).cloned().collect());
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let (unfinished, before) = words.split_last().unwrap_or((&"", &[]));
-    for (candidate, description) in candidates(&root, before, &configured()) {
+    for (candidate, description) in candidates(root, before, &configured()) {
         if !candidate.starts_with(unfinished) {
             continue;
         }

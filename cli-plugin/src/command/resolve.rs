@@ -24,7 +24,7 @@ const LIMIT: usize = 4 << 20;
 /// keeps what it had.
 pub fn resolve() -> Result<(), Failure> {
     let question = read_question(io::stdin().lock())?;
-    let resolved = answer(question, SystemTime::now())?;
+    let resolved = answer(&question, SystemTime::now())?;
     let text = to_wiped_json(&resolved)
         .map_err(|_| Failure::new(Kind::Internal, "failed to write the answer as JSON"))?;
     io::stdout()
@@ -57,7 +57,7 @@ fn read_question(from: impl Read) -> Result<Resolution, Failure> {
 
 /// The payload as the configuration and the logins of today have it. What
 /// came from the shell at launch is kept from the last payload.
-fn answer(question: Resolution, now: SystemTime) -> Result<Resolved, Failure> {
+fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
     let request = Request::from_raw(&question.request)
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let host = request.host();

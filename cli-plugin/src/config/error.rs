@@ -52,7 +52,7 @@ pub enum ConfigError {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 

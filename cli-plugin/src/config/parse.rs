@@ -362,13 +362,13 @@ impl Reader<'_> {
         ConfigError::Line {
             file: self.file.to_owned(),
             line: self.line(span.start),
-            problem,
+            problem: Box::new(problem),
         }
     }
 
     fn line(&self, offset: usize) -> usize {
         let before = self.text.as_bytes().get(..offset).unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        before.split(|byte| *byte == b'\n').count()
     }
 }
 

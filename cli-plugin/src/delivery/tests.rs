@@ -129,7 +129,7 @@ fn scenario_13_of_the_layers_the_later_wins() {
     for count in 1..=layers.len() {
         let mut text = "[roles.r]\nimage = \"i\"\nagents = []\n".to_owned();
         for (table, value) in &layers[..count] {
-            text += &format!("[{table}]\nA = \"{value}\"\n");
+            text += &["[", table, "]\nA = \"", value, "\"\n"].concat();
         }
         let (_, winner) = layers[count - 1];
         assert_eq!(Scene::new(&text).env(), format!("A={winner}"));
