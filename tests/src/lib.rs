@@ -1,1 +1,18 @@
-//! End-to-end tests.
+//! What the end-to-end tests stand on: private engines, images, a stand-in for
+//! the vendor's API, a terminal, and a search for secrets.
+
+pub mod binaries;
+pub mod bundle;
+pub mod canary;
+pub mod command;
+pub mod engine;
+pub mod image;
+pub mod killer;
+pub mod mock_api;
+pub mod processes;
+pub mod project;
+pub mod rig;
+pub mod sandbox;
+pub mod search;
+pub mod staging;
+pub mod terminal;

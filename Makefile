@@ -1,0 +1,68 @@
+# docker-jackin: build, install, and prove it. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+
+# What `install` takes. The tests install the plugin's debug build.
+CLI_DIR ?= $(TARGET_DIR)/release
+ENGINE_DIR ?= $(TARGET_DIR)/$(HOST)/engine
+
+plugins = $(DESTDIR)$(PREFIX)/libexec/docker/cli-plugins
+libexec = $(DESTDIR)$(PREFIX)/libexec/docker-jackin
+
+.PHONY: help build build-engine install uninstall test lint bench demo clean
+
+help:
+	@echo 'make build      release binaries of both sides'
+	@echo 'make install    install them below PREFIX (default /usr/local)'
+	@echo 'make uninstall  remove them again'
+	@echo 'make demo       the real claude, logged in, in a container'
+	@echo 'make test       all tests; as root, and engines included'
+	@echo 'make lint       format, clippy, dependencies of the root side'
+	@echo 'make bench      what the wrapper and the plugin cost'
+
+build: build-engine
+	$(CARGO) build --release -p docker-jackin
+
+# Static, so that neither an image nor the host's libraries reach into it.
+build-engine:
+	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --profile engine --target $(HOST) -p jackin-oci-hook
+
+install:
+	install -d $(plugins) $(libexec)
+	install -m 0755 $(CLI_DIR)/docker-jackin $(plugins)/docker-jackin
+	install -m 0755 $(ENGINE_DIR)/docker-jackin-runtime $(ENGINE_DIR)/docker-jackin-hook $(libexec)/
+	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-runc
+	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-crun
+
+uninstall:
+	rm -f $(plugins)/docker-jackin
+	rm -f $(libexec)/docker-jackin-runtime $(libexec)/docker-jackin-hook
+	rm -f $(libexec)/docker-jackin-runtime-runc $(libexec)/docker-jackin-runtime-crun
+	[ ! -d $(libexec) ] || rmdir --ignore-fail-on-non-empty $(libexec)
+
+test: build-engine
+	scripts/setup build engine engine26 claude
+	$(CARGO) build -p docker-jackin
+	$(CARGO) test --workspace --exclude jackin-tests
+	$(CARGO) test -p jackin-tests
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	scripts/check-dependencies
+	scripts/check-unsafe
+	if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; fi
+
+bench: build
+	scripts/setup build engine
+	$(CARGO) bench -p jackin-tests
+
+demo:
+	scripts/demo
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,111 @@
+//! What all tests share: two engines with the products installed, images.
+
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use jackin_tests::engine::{Engine, Release};
+use jackin_tests::rig::Rig;
+use jackin_tests::sandbox::Sandbox;
+use jackin_tests::{binaries, image};
+use libtest_mimic::Trial;
+
+/// The engines and runtimes, as they stand in the tests' names.
+const RIGS: [&str; 4] = [
+    "docker-20.10 runc",
+    "docker-20.10 crun",
+    "docker-26.1 runc",
+    "docker-26.1 crun",
+];
+
+static LAB: OnceLock<Lab> = OnceLock::new();
+
+/// The running engines.
+pub(crate) struct Lab {
+    engines: Vec<Arc<Engine>>,
+    rigs: Vec<Rig>,
+    // The disk folder goes when this is dropped, after the engines.
+    sandbox: Sandbox,
+    started: SystemTime,
+}
+
+/// Enters the sandbox and starts everything. Must be called before there is
+/// a second thread.
+pub(crate) fn start() -> Result<()> {
+    let started = SystemTime::now();
+    let sandbox = Sandbox::enter()?;
+    binaries::install()?;
+    let releases = [Release::of_the_system(), Release::of_debian_13()?];
+    let mut engines = Vec::new();
+    for release in releases {
+        engines.push(Arc::new(Engine::start(release, &sandbox)?));
+    }
+    let tar = image::base_tar(sandbox.disk())?;
+    for engine in &engines {
+        engine.wait_until_ready()?;
+        image::import(engine, &tar, image::BASE)?;
+    }
+    let rigs = Rig::all(&engines);
+    let lab = Lab {
+        engines,
+        rigs,
+        sandbox,
+        started,
+    };
+    LAB.set(lab).ok().context("started twice")
+}
+
+/// Stops the engines and removes what they left on disk.
+pub(crate) fn stop() -> Result<()> {
+    let lab = lab()?;
+    for engine in &lab.engines {
+        engine.stop()?;
+    }
+    std::fs::remove_dir_all(lab.sandbox.disk())?;
+    Ok(())
+}
+
+/// The running lab.
+pub(crate) fn lab() -> Result<&'static Lab> {
+    LAB.get().context("the engines are not running")
+}
+
+impl Lab {
+    /// The folders of the tests.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// When the tests started.
+    pub(crate) fn started(&self) -> SystemTime {
+        self.started
+    }
+}
+
+/// A test that runs once for each engine and low-level runtime.
+pub(crate) fn on_each_rig(name: &str, check: fn(&Rig) -> Result<()>) -> Vec<Trial> {
+    let trial = |(index, rig): (usize, &&str)| {
+        let run = move || check(lab()?.rigs.get(index).context("no such rig")?);
+        named(format!("{name} [{rig}]"), run)
+    };
+    RIGS.iter().enumerate().map(trial).collect()
+}
+
+/// A test that runs once for each engine, with runc.
+pub(crate) fn on_each_engine(name: &str, check: fn(&Rig) -> Result<()>) -> Vec<Trial> {
+    let trials = on_each_rig(name, check).into_iter();
+    trials
+        .filter(|trial| trial.name().ends_with("runc]"))
+        .collect()
+}
+
+/// A test that needs no engine of its own.
+pub(crate) fn once(name: &str, check: fn() -> Result<()>) -> Vec<Trial> {
+    vec![named(name.to_owned(), check)]
+}
+
+fn named(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        check().map_err(|error| format!("{error:#}").into())
+    })
+}

@@ -1,0 +1,53 @@
+//! The end-to-end tests: real engines, real agents, hostile images.
+//!
+//! Each test is named for its subsystem, the scenario it proves and, in
+//! brackets, the engine and low-level runtime that it ran on.
+
+mod claude;
+mod delivery;
+mod failures;
+mod lab;
+mod leak;
+mod transparency;
+mod user;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // A test mostly waits for an engine.
+    arguments.test_threads.get_or_insert(4);
+    if arguments.list {
+        let all = trials().into_iter().chain(leak::last_trials());
+        return libtest_mimic::run(&arguments, all.collect()).exit_code();
+    }
+    match test(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("failed to prepare the end-to-end tests: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(arguments: &Arguments) -> anyhow::Result<bool> {
+    lab::start()?;
+    let first = libtest_mimic::run(arguments, trials());
+    let last = libtest_mimic::run(arguments, leak::last_trials());
+    lab::stop()?;
+    Ok(!first.has_failed() && !last.has_failed())
+}
+
+fn trials() -> Vec<Trial> {
+    let subsystems = [
+        claude::trials(),
+        delivery::trials(),
+        failures::trials(),
+        leak::trials(),
+        transparency::trials(),
+    ];
+    subsystems.into_iter().flatten().collect()
+}

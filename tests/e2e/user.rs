@@ -1,0 +1,101 @@
+//! A user of the machine, with a home in memory and a configuration.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use jackin_tests::command::{Outcome, run};
+use jackin_tests::rig::{Rig, unique};
+use jackin_tests::sandbox::Sandbox;
+
+/// One person and their home folder.
+pub(crate) struct User {
+    uid: u32,
+    home: PathBuf,
+}
+
+impl User {
+    /// A user with an empty home.
+    pub(crate) fn new(uid: u32) -> Result<Self> {
+        let home = Sandbox::memory().join("homes").join(unique("user"));
+        let user = Self { uid, home };
+        user.folder(".docker/jackin")?;
+        Ok(user)
+    }
+
+    /// Their home folder.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Writes their `config.toml`.
+    pub(crate) fn configure(&self, text: &str) -> Result<()> {
+        self.write(".docker/jackin/config.toml", text)
+    }
+
+    /// Writes a file of theirs with mode 0600, its path relative to the home.
+    pub(crate) fn write(&self, path: &str, text: &str) -> Result<()> {
+        if let Some(folder) = Path::new(path).parent() {
+            self.folder(&folder.to_string_lossy())?;
+        }
+        let path = self.home.join(path);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+        chown(&path, Some(self.uid), Some(self.uid))?;
+        Ok(())
+    }
+
+    /// Logs them in to Claude on this machine.
+    pub(crate) fn log_in(&self, access: &str, refresh: &str) -> Result<()> {
+        let login = serde_json::json!({ "claudeAiOauth": {
+            "accessToken": access,
+            "refreshToken": refresh,
+            "expiresAt": 4_102_444_800_000_u64,
+            "scopes": ["user:inference", "user:profile"],
+            "subscriptionType": "max",
+        }});
+        self.write(".claude/.credentials.json", &login.to_string())
+    }
+
+    /// `docker jackin …`, as they would call it.
+    pub(crate) fn jackin(&self, rig: &Rig, arguments: &[&str]) -> Command {
+        self.jackin_with(&[], rig, arguments)
+    }
+
+    /// `docker <flags> jackin …`.
+    pub(crate) fn jackin_with(&self, flags: &[&str], rig: &Rig, arguments: &[&str]) -> Command {
+        let mut client = rig.engine.client();
+        client
+            .env("HOME", &self.home)
+            .env("DOCKER_CONFIG", self.home.join(".docker"))
+            .current_dir("/")
+            .uid(self.uid)
+            .gid(self.uid)
+            .args(flags)
+            .arg("jackin")
+            .args(arguments);
+        client
+    }
+
+    /// Runs `docker jackin …` to its end.
+    pub(crate) fn run(&self, rig: &Rig, arguments: &[&str]) -> Result<Outcome> {
+        run(&mut self.jackin(rig, arguments))
+    }
+
+    fn folder(&self, path: &str) -> Result<()> {
+        let mut folder = self.home.clone();
+        fs::create_dir_all(&folder)?;
+        chown(&folder, Some(self.uid), Some(self.uid))?;
+        for part in Path::new(path) {
+            folder.push(part);
+            if !folder.exists() {
+                fs::create_dir(&folder)?;
+                chown(&folder, Some(self.uid), Some(self.uid))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,303 @@
+//! A private Docker Engine: its own data, sockets, processes and mounts.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::binaries;
+use crate::command::{Outcome, bounded, run};
+use crate::project;
+use crate::sandbox::Sandbox;
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// How a ticket's handle gets to a container on an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// In an environment variable.
+    Variable,
+    /// In an annotation, which engines know from API 1.43 on.
+    Annotation,
+}
+
+/// One release of Docker.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// A short name, for the tests' names.
+    pub name: &'static str,
+    /// How handles travel.
+    pub channel: Channel,
+    dockerd: PathBuf,
+    client: PathBuf,
+    folders: Vec<PathBuf>,
+    crun: Option<PathBuf>,
+}
+
+impl Release {
+    /// The system's own Docker (20.10 on Debian 12).
+    pub fn of_the_system() -> Self {
+        Self {
+            name: "docker-20.10",
+            channel: Channel::Variable,
+            dockerd: "/usr/sbin/dockerd".into(),
+            client: "/usr/bin/docker".into(),
+            folders: Vec::new(),
+            crun: None,
+        }
+    }
+
+    /// Docker 26.1 from Debian 13's packages, beside the system's runc and with
+    /// a crun that knows its version of the runtime specification.
+    pub fn of_debian_13() -> Result<Self> {
+        let unpacked = project::cache()?.join("docker-26");
+        if !unpacked.join("complete").exists() {
+            bail!("Docker 26 is not there; run 'scripts/setup engine26'");
+        }
+        Ok(Self {
+            name: "docker-26.1",
+            channel: Channel::Annotation,
+            dockerd: unpacked.join("usr/sbin/dockerd"),
+            client: unpacked.join("usr/bin/docker"),
+            folders: vec![unpacked.join("usr/bin"), unpacked.join("usr/sbin")],
+            crun: Some(unpacked.join("crun/usr/bin/crun")),
+        })
+    }
+}
+
+/// A running engine. It lives in a process namespace of its own, so that no
+/// shim and no container can outlive it.
+#[derive(Debug)]
+pub struct Engine {
+    /// What it is.
+    pub release: Release,
+    folder: PathBuf,
+    disk: PathBuf,
+    unshare: Mutex<Child>,
+}
+
+impl Engine {
+    /// Starts an engine and returns at once; see [`Engine::wait_until_ready`].
+    ///
+    /// It is tied to the calling thread: call this from the main one.
+    pub fn start(release: Release, sandbox: &Sandbox) -> Result<Self> {
+        let folder = Sandbox::memory().join(release.name);
+        let disk = sandbox.disk().join(release.name);
+        for path in [folder.join("config"), folder.join("bin"), disk.join("tmp")] {
+            fs::create_dir_all(path)?;
+        }
+        fs::write(folder.join("daemon.json"), daemon_json().to_string())?;
+        // A copy, since ordinary users must get to it.
+        fs::copy(&release.client, folder.join("bin/docker"))?;
+        let unshare = spawn(&release, &folder, &disk)?;
+        Ok(Self {
+            release,
+            folder,
+            disk,
+            unshare: Mutex::new(unshare),
+        })
+    }
+
+    /// Waits until it answers, and lets ordinary users reach it.
+    pub fn wait_until_ready(&self) -> Result<()> {
+        let end = Instant::now() + START_LIMIT;
+        while self.try_docker(&["version"])?.code != 0 {
+            if Instant::now() > end {
+                bail!("{} does not start: {}", self.release.name, self.log_end());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        fs::set_permissions(self.socket(), Permissions::from_mode(0o666))?;
+        Ok(())
+    }
+
+    /// The client of the same release, talking to this engine.
+    pub fn client(&self) -> Command {
+        let mut command = bounded(self.folder.join("bin/docker"));
+        self.describe(&mut command);
+        command
+    }
+
+    /// Tells a command which engine is meant, with an otherwise empty
+    /// environment.
+    pub fn describe(&self, command: &mut Command) {
+        let path = format!("{}:{}", self.folder.join("bin").display(), system_path());
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.folder.join("config"))
+            .env("DOCKER_CONFIG", self.folder.join("config"))
+            .env("DOCKER_HOST", format!("unix://{}", self.socket().display()));
+    }
+
+    /// Runs a command of the client's, however it ends.
+    pub fn try_docker(&self, arguments: &[&str]) -> Result<Outcome> {
+        run(self.client().args(arguments))
+    }
+
+    /// Runs a command of the client's that must succeed; its output, trimmed.
+    pub fn docker(&self, arguments: &[&str]) -> Result<String> {
+        let output = self
+            .try_docker(arguments)?
+            .success()
+            .with_context(|| format!("docker {arguments:?} on {}", self.release.name))?;
+        Ok(output.trim_end().to_owned())
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("docker.sock")
+    }
+
+    /// Its `daemon.json`.
+    pub fn daemon_config(&self) -> PathBuf {
+        self.folder.join("daemon.json")
+    }
+
+    /// What it keeps on disk: its data, its temporary files, its log.
+    pub fn disk(&self) -> &Path {
+        &self.disk
+    }
+
+    /// Its log at debug level.
+    pub fn log(&self) -> PathBuf {
+        self.disk.join("engine.log")
+    }
+
+    /// The process namespace of its processes.
+    pub fn process_namespace(&self) -> Result<PathBuf> {
+        Ok(fs::read_link(format!("/proc/{}/ns/pid", self.init()?))?)
+    }
+
+    /// Stops it: containers, shims, mounts and cgroups go with it.
+    pub fn stop(&self) -> Result<()> {
+        kill(self.init()?, Signal::SIGTERM)?;
+        let mut unshare = self.unshare.lock().unwrap_or_else(|lock| lock.into_inner());
+        let end = Instant::now() + STOP_LIMIT;
+        while unshare.try_wait()?.is_none() {
+            if Instant::now() > end {
+                unshare.kill()?;
+                unshare.wait()?;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        remove_cgroups(&cgroup(self.release.name));
+        Ok(())
+    }
+
+    /// The first process of its namespace.
+    fn init(&self) -> Result<Pid> {
+        let unshare = self.unshare.lock().unwrap_or_else(|lock| lock.into_inner());
+        let pid = unshare.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        let first = children.split_whitespace().next();
+        let init =
+            first.with_context(|| format!("{} ended: {}", self.release.name, self.log_end()))?;
+        Ok(Pid::from_raw(init.parse()?))
+    }
+
+    fn log_end(&self) -> String {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().rev().take(5).collect();
+        lines.join(" | ")
+    }
+}
+
+fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Child> {
+    // `/tmp` is the engine's own, on disk as it is on many machines, since
+    // containerd keeps the environment of an exec there for a moment.
+    let script = r#"
+        mount --bind "$DISK/tmp" /tmp
+        [ -z "$CRUN" ] || mount --bind "$CRUN" /usr/bin/crun
+        exec docker-init -s -- "$DOCKERD" "$@""#;
+    let folders = release
+        .folders
+        .iter()
+        .map(|path| path.display().to_string());
+    let path: Vec<_> = folders.chain([system_path().to_owned()]).collect();
+    let log = File::create(disk.join("engine.log"))?;
+    Command::new("setpriv")
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+        ])
+        .args([
+            "--kill-child=SIGKILL",
+            "--mount-proc",
+            "sh",
+            "-ec",
+            script,
+            "engine",
+        ])
+        .arg("--config-file")
+        .arg(folder.join("daemon.json"))
+        .arg("--data-root")
+        .arg(disk.join("data"))
+        .arg("--exec-root")
+        .arg(folder.join("exec"))
+        .arg("--pidfile")
+        .arg(folder.join("pid"))
+        .arg("--host")
+        .arg(format!("unix://{}", folder.join("docker.sock").display()))
+        .args([
+            "--bridge",
+            "none",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--debug",
+        ])
+        .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
+        .args(["--cgroup-parent", &cgroup(release.name)])
+        .env_clear()
+        .env("PATH", path.join(":"))
+        .env("DISK", disk)
+        .env("CRUN", release.crun.as_deref().unwrap_or(Path::new("")))
+        .env("DOCKERD", &release.dockerd)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("failed to start an engine")
+}
+
+fn daemon_json() -> serde_json::Value {
+    json!({ "runtimes": {
+        "crun": { "path": "/usr/bin/crun" },
+        "docker-jackin": { "path": binaries::RUNTIME },
+        "docker-jackin-crun": { "path": binaries::RUNTIME_CRUN },
+    }})
+}
+
+fn system_path() -> &'static str {
+    "/usr/sbin:/usr/bin:/sbin:/bin"
+}
+
+fn cgroup(name: &str) -> String {
+    format!("/docker-jackin-tests-{}-{name}", std::process::id())
+}
+
+/// Removes what an engine leaves empty in the cgroup tree, in version 1 (one
+/// hierarchy a controller) and in version 2.
+fn remove_cgroups(name: &str) {
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(root).into_iter().flatten().flatten();
+    let mut roots: Vec<PathBuf> = hierarchies.map(|entry| entry.path()).collect();
+    roots.push(root.to_owned());
+    for root in roots {
+        let _ = fs::remove_dir(root.join(name.trim_start_matches('/')));
+    }
+}

@@ -1,0 +1,111 @@
+//! A mount namespace of the tests' own, so that the machine stays as it was.
+//!
+//! Inside it `/run` is a fresh tmpfs, and `/etc` and `/usr/local` are overlays
+//! whose upper layers lie there: products are installed and engines run in
+//! their usual places, and all of it is gone with the namespace.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use tempfile::TempDir;
+
+/// The uid and gid of the ordinary user of the tests, here and in images.
+pub const USER: u32 = 1000;
+
+/// The namespace's folders.
+#[derive(Debug)]
+pub struct Sandbox {
+    disk: TempDir,
+}
+
+impl Sandbox {
+    /// Enters a new mount namespace and prepares it.
+    ///
+    /// # Errors
+    /// When not root, or when there is a second thread already, which would
+    /// stay outside.
+    pub fn enter() -> Result<Self> {
+        ensure!(
+            nix::unistd::Uid::effective().is_root(),
+            "the end-to-end tests start engines and need root: run 'sudo make test'"
+        );
+        let threads = fs::read_dir("/proc/self/task")?.count();
+        ensure!(
+            threads == 1,
+            "the namespace must be entered before there are threads"
+        );
+        // Images and layers go to a real disk, so that the search for secrets
+        // sees what an engine would leave on one.
+        let disk = TempDir::with_prefix_in("docker-jackin-tests-", "/var/tmp")?;
+        unshare(CloneFlags::CLONE_NEWNS).context("failed to unshare the mount namespace")?;
+        let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+        mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+        tmpfs("/run", "mode=0755")?;
+        for (folder, name) in [("/etc", "etc"), ("/usr/local", "usr-local")] {
+            overlay(folder, name)?;
+        }
+        leave_hybrid_cgroups();
+        let sandbox = Self { disk };
+        sandbox.prepare()?;
+        Ok(sandbox)
+    }
+
+    /// A folder on a disk-backed file system.
+    pub fn disk(&self) -> &Path {
+        self.disk.path()
+    }
+
+    /// A folder in memory.
+    pub fn memory() -> PathBuf {
+        PathBuf::from("/run/jackin-tests")
+    }
+
+    fn prepare(&self) -> Result<()> {
+        // An ordinary user must get to what the tests put there.
+        fs::set_permissions(self.disk(), Permissions::from_mode(0o755))?;
+        fs::create_dir_all(Self::memory())?;
+        let session = format!("/run/user/{USER}");
+        fs::create_dir_all(&session)?;
+        fs::set_permissions(&session, Permissions::from_mode(0o700))?;
+        chown(&session, Some(USER), Some(USER))?;
+        Ok(())
+    }
+}
+
+fn tmpfs(at: &str, options: &str) -> Result<()> {
+    mount(
+        Some("tmpfs"),
+        at,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some(options),
+    )
+    .with_context(|| format!("failed to mount a tmpfs on {at}"))
+}
+
+fn overlay(at: &str, name: &str) -> Result<()> {
+    let layer = |part: &str| format!("/run/overlays/{name}-{part}");
+    for part in ["upper", "work"] {
+        fs::create_dir_all(layer(part))?;
+    }
+    let (upper, work) = (layer("upper"), layer("work"));
+    let options = format!("lowerdir={at},upperdir={upper},workdir={work}");
+    mount(
+        Some("overlay"),
+        at,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(&*options),
+    )
+    .with_context(|| format!("failed to mount an overlay on {at}"))
+}
+
+/// crun refuses a cgroup v1 system with a v2 mount beside it, so that mount is
+/// taken out of this namespace. Elsewhere there is none.
+fn leave_hybrid_cgroups() {
+    let _ = umount2("/sys/fs/cgroup/unified", MntFlags::MNT_DETACH);
+}
