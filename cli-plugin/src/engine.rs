@@ -4,6 +4,7 @@ pub mod client;
 pub mod context;
 pub mod daemon;
 pub mod daemon_json;
+pub mod endpoint;
 pub mod error;
 pub mod installation;
 pub mod registration;
@@ -13,5 +14,6 @@ pub mod trial;
 pub mod whole_file;
 
 pub use client::{Engine, connect};
-pub use context::{Endpoint, Surroundings, Target, resolve};
+pub use context::{Surroundings, Target, resolve};
+pub use endpoint::Endpoint;
 pub use error::EngineError;

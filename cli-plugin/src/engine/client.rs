@@ -13,7 +13,8 @@ use bollard::query_parameters::ListContainersOptions;
 use bollard::{ClientVersion, Docker};
 use hyper_util::rt::TokioIo;
 
-use super::context::{Elsewhere, Endpoint};
+use super::context::Elsewhere;
+use super::endpoint::Endpoint;
 use super::error::EngineError;
 
 /// How long the engine may take for its version, in seconds: a launch waits.

@@ -11,14 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::endpoint::Endpoint;
 use super::error::EngineError;
 use crate::plugin::global_flags::GlobalFlags;
 
 /// The name that stands for no context of the store.
 const DEFAULT_CONTEXT: &str = "default";
-
-/// Where docker's own client looks when nothing is said.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// What a resolution depends on, handed in so that it stays a function.
 pub struct Surroundings<'a> {
@@ -87,33 +85,6 @@ impl fmt::Display for ChosenBy {
             Self::CurrentContext => "from currentContext in docker's config.json",
             Self::Default => "by default",
         })
-    }
-}
-
-/// Where an engine listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A socket on this machine.
-    Unix(PathBuf),
-    /// `host:port`, and a path where one was given.
-    Tcp(String),
-    /// A machine reached through ssh: what follows `ssh://`.
-    Ssh(String),
-    /// A named pipe of Windows: what follows `npipe://`.
-    NamedPipe(String),
-    /// A socket handed over by systemd: for daemons only.
-    FileDescriptor(String),
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp(address) => write!(f, "tcp://{address}"),
-            Self::Ssh(machine) => write!(f, "ssh://{machine}"),
-            Self::NamedPipe(pipe) => write!(f, "npipe://{pipe}"),
-            Self::FileDescriptor(name) => write!(f, "fd://{name}"),
-        }
     }
 }
 
@@ -248,7 +219,7 @@ fn default_target(around: &Surroundings<'_>, chosen_by: ChosenBy) -> Result<Targ
         [host] => host.clone(),
         _ => return Err(EngineError::SeveralHosts),
     };
-    let endpoint = parse_address(&address).ok_or(EngineError::Address { address, chosen_by })?;
+    let endpoint = Endpoint::parse(&address).ok_or(EngineError::Address { address, chosen_by })?;
     Ok(Target {
         context: DEFAULT_CONTEXT.to_owned(),
         chosen_by,
@@ -312,7 +283,7 @@ fn stored_target(
     let contexts = config_folder.join("contexts");
     let path = contexts.join("meta").join(&digest).join("meta.json");
     let stored = read_stored(&path, &name, chosen_by)?;
-    let endpoint = parse_address(&stored.host).ok_or(EngineError::Address {
+    let endpoint = Endpoint::parse(&stored.host).ok_or(EngineError::Address {
         address: stored.host,
         chosen_by,
     })?;
@@ -362,42 +333,6 @@ fn read_stored(
         .endpoints
         .docker
         .ok_or_else(|| unreadable("it has no docker endpoint".to_owned()))
-}
-
-/// Reads an engine's address as docker/cli's `opts.ParseHost` does; `None`
-/// for a scheme that docker refuses.
-fn parse_address(address: &str) -> Option<Endpoint> {
-    let address = address.trim();
-    if address.is_empty() {
-        return Some(Endpoint::Unix(DEFAULT_SOCKET.into()));
-    }
-    let Some((scheme, rest)) = address.split_once("://") else {
-        return Some(Endpoint::Tcp(complete_tcp(address)));
-    };
-    Some(match scheme {
-        "unix" if rest.is_empty() => Endpoint::Unix(DEFAULT_SOCKET.into()),
-        "unix" => Endpoint::Unix(rest.into()),
-        "tcp" => Endpoint::Tcp(complete_tcp(rest)),
-        "ssh" => Endpoint::Ssh(rest.to_owned()),
-        "npipe" => Endpoint::NamedPipe(rest.to_owned()),
-        "fd" => Endpoint::FileDescriptor(rest.to_owned()),
-        _ => return None,
-    })
-}
-
-/// Fills in docker's default host and port where an address leaves them out.
-fn complete_tcp(address: &str) -> String {
-    let (authority, path) = match address.find('/') {
-        Some(start) => address.split_at(start),
-        None => (address, ""),
-    };
-    let after_bracket = authority.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match authority[after_bracket..].rfind(':') {
-        Some(colon) => authority.split_at(after_bracket + colon),
-        None => (authority, ":2375"),
-    };
-    let host = if host.is_empty() { "localhost" } else { host };
-    format!("{host}{port}{path}")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) struct Status {
     /// The wrapper that the engine calls.
     pub(super) wrapper: Option<Program>,
     /// The hook that the wrapper adds.
-    pub(super) hook: Option<PathBuf>,
+    pub(super) hook: Option<Program>,
     /// The runtime that does the work.
     pub(super) low_level: Option<Program>,
     /// The program that resolves a request again at a restart.
@@ -120,7 +120,7 @@ impl fmt::Display for Status {
             |program: &Option<Program>| or_missing(program.as_ref().map(Program::to_string));
         writeln!(f, "plugin     {}", self.plugin)?;
         writeln!(f, "wrapper    {}", program(&self.wrapper))?;
-        writeln!(f, "hook       {}", path(&self.hook))?;
+        writeln!(f, "hook       {}", program(&self.hook))?;
         writeln!(f, "low-level  {}", program(&self.low_level))?;
         writeln!(f, "resolver   {}", path(&self.resolver))?;
         match &self.engine {
@@ -202,7 +202,7 @@ mod tests {
         Status {
             plugin: program("/p/docker-jackin", "0.1.0"),
             wrapper: Some(program("/l/docker-jackin-runtime", "0.1.0")),
-            hook: Some("/l/docker-jackin-hook".into()),
+            hook: Some(program("/l/docker-jackin-hook", "0.1.0")),
             low_level: Some(program("/usr/bin/runc", "runc version 1.1.5")),
             resolver: Some("/p/docker-jackin".into()),
             engine: Some(EngineStatus {
@@ -229,7 +229,7 @@ mod tests {
         insta::assert_snapshot!(whole().to_string(), @"
         plugin     /p/docker-jackin (0.1.0)
         wrapper    /l/docker-jackin-runtime (0.1.0)
-        hook       /l/docker-jackin-hook
+        hook       /l/docker-jackin-hook (0.1.0)
         low-level  /usr/bin/runc (runc version 1.1.5)
         resolver   /p/docker-jackin
         engine     26.1.5 at unix:///var/run/docker.sock (context default, by default)

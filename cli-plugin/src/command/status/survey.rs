@@ -16,6 +16,9 @@ use crate::engine::{EngineError, Surroundings, connect, resolve, tmpfs};
 use crate::failure::Failure;
 use crate::handoff::TicketFolder;
 
+/// The version of this plugin, which both sides must have.
+const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Looks at everything, and goes on past what is missing.
 ///
 /// # Errors
@@ -25,7 +28,7 @@ pub(super) fn survey(around: &Surroundings<'_>) -> Result<(Status, Option<Engine
     let mut status = Status {
         plugin: Program {
             path: plugin.clone(),
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            version: Some(OWN_VERSION.to_owned()),
         },
         ..Status::default()
     };
@@ -53,21 +56,28 @@ fn look_at_programs(status: &mut Status, plugin: &Path) -> Option<Installation> 
             .push(installation_failure(&error).to_string());
     }
     // `--version` of the wrapper is the low-level runtime's.
-    let version = first_line(&installation.wrapper, "--jackin-version")
-        .and_then(|line| Some(line.split_whitespace().nth(1)?.to_owned()));
-    if version.as_deref() != Some(env!("CARGO_PKG_VERSION")) {
-        status.problems.push(format!(
-            "{} is not of this plugin's version {}\n  install one version of both sides with: sudo make install",
-            installation.wrapper.display(),
-            env!("CARGO_PKG_VERSION")
-        ));
+    let wrapper = own_side(&installation.wrapper, "--jackin-version");
+    let hook = own_side(&installation.hook, "--version");
+    for program in [&wrapper, &hook] {
+        if program.version.as_deref() != Some(OWN_VERSION) {
+            status.problems.push(format!(
+                "{program} is not of this plugin's version {OWN_VERSION}\n  \
+                 install one version of both sides with: sudo make install"
+            ));
+        }
     }
-    status.wrapper = Some(Program {
-        path: installation.wrapper.clone(),
-        version,
-    });
-    status.hook = Some(installation.hook.clone());
+    status.wrapper = Some(wrapper);
+    status.hook = Some(hook);
     Some(installation)
+}
+
+/// A program of the engine's side, which says `<name> <version>`.
+fn own_side(program: &Path, flag: &str) -> Program {
+    let line = first_line(program, flag);
+    Program {
+        path: program.to_owned(),
+        version: line.and_then(|line| Some(line.split_whitespace().nth(1)?.to_owned())),
+    }
 }
 
 fn look_at_settings(status: &mut Status) {

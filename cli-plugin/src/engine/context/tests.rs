@@ -350,7 +350,7 @@ fn only_a_socket_outside_docker_desktop_is_local() {
     let target = |context: &str, address: &str| Target {
         context: context.to_owned(),
         chosen_by: ChosenBy::Default,
-        endpoint: parse_address(address).unwrap(),
+        endpoint: Endpoint::parse(address).unwrap(),
         tls: TlsMaterial::default(),
     };
     assert!(target("default", "").is_local());

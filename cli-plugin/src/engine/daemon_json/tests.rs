@@ -198,3 +198,9 @@ fn a_running_engine_is_told_that_no_runtime_is_left() {
         assert_eq!(value, serde_json::json!({"debug": true, "runtimes": {}}));
     }
 }
+
+#[test]
+fn the_shipped_fragment_is_what_is_registered() {
+    let shipped = include_str!("../../../../share/docker/daemon.json");
+    assert_eq!(registered("").unwrap(), shipped);
+}
