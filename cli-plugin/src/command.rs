@@ -31,11 +31,11 @@ use crate::terminal;
     subcommand_help_heading = "Commands"
 )]
 struct CommandLine {
-    #[command(flatten)]
-    global: GlobalArguments,
     /// Show the version.
     #[arg(short = 'v', long, action = ArgAction::SetTrue)]
     version: bool,
+    #[command(flatten)]
+    global: GlobalArguments,
     #[command(subcommand)]
     verb: Option<Verb>,
 }

@@ -11,6 +11,9 @@ use crate::host::Host;
 /// How docker tells a plugin by which command docker itself was started.
 const CALLED_AS: &str = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
 
+/// The plugin's file, which [`CALLED_AS`] names when docker wants completions.
+const OURSELVES: &str = "docker-jackin";
+
 /// What docker sets for a plugin, and what a docker of our own is not to see.
 const FOR_PLUGINS: [&str; 2] = [CALLED_AS, "DOCKER_CLI_PLUGIN_SOCKET"];
 
@@ -22,7 +25,8 @@ pub fn find(host: &Host) -> Result<PathBuf, Failure> {
     let caller = host.path_variable(CALLED_AS);
     if let Some(caller) = &caller
         && caller.is_absolute()
-        && is_docker(caller)
+        && caller.is_file()
+        && caller.file_name() != Some(OsStr::new(OURSELVES))
     {
         return Ok(caller.clone());
     }
@@ -30,16 +34,11 @@ pub fn find(host: &Host) -> Result<PathBuf, Failure> {
     std::env::split_paths(path)
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join("docker"))
-        .find(|program| is_docker(program))
+        .find(|program| program.is_file())
         .ok_or_else(|| {
             Failure::new(Kind::Engine, "no docker client found in PATH")
                 .hint("install Docker's command line, or add its folder to PATH")
         })
-}
-
-/// Docker names the plugin itself when it asks for completions.
-fn is_docker(program: &Path) -> bool {
-    program.file_name() == Some(OsStr::new("docker")) && program.is_file()
 }
 
 /// Whether the client knows `--annotation` (API ≥ 1.43, so docker ≥ 24).

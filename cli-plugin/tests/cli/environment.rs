@@ -1,0 +1,192 @@
+//! A machine for one test: cleared variables, a temporary home, a stand-in
+//! engine and a stand-in docker.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use jackin_oci_hook::ticket::Ticket;
+
+/// Notes its arguments and environment, takes the ticket it was told of, and
+/// ends with 7.
+const DOCKER: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then echo "Docker version $STAND_IN_VERSION, build 0"; exit; fi
+for argument; do printf '%s\0' "$argument"; done > "$HOME/argv"
+env > "$HOME/env"
+handle=$DOCKER_JACKIN_TICKET
+for argument; do
+    case $argument in dev.jackin.ticket=*) handle=${argument#*=};; esac
+done
+uid=${handle%%.*}
+for folder in "/run/user/$uid/docker-jackin" /run/docker-jackin "/dev/shm/docker-jackin-$uid"; do
+    ticket=$folder/tickets/${handle#*.}
+    if [ -f "$ticket" ]; then stat -c %a "$ticket" > "$HOME/mode"; mv "$ticket" "$HOME/ticket"; fi
+done
+exit 7
+"#;
+
+/// Root's tickets lie below /run, which may be a disk where tests run: so root
+/// gets a /run of its own, which also leaves the machine's alone.
+const WITH_OWN_RUN: &str = r#"mount -t tmpfs tmpfs /run && exec "$0" "$@""#;
+
+/// One test's machine.
+pub(crate) struct TestEnvironment {
+    home: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+    docker_version: &'static str,
+}
+
+/// What a command did.
+pub(crate) struct Outcome {
+    /// Its exit code.
+    pub(crate) code: i32,
+    /// What it wrote to stdout.
+    pub(crate) stdout: String,
+    /// What it wrote to stderr.
+    pub(crate) stderr: String,
+}
+
+impl TestEnvironment {
+    /// A machine with an engine of this API version.
+    pub(crate) fn new(api: &'static str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(home.path().join("docker.sock")).unwrap();
+        std::thread::spawn(move || serve(&listener, api));
+        let bin = home.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let docker = bin.join("docker");
+        fs::write(&docker, DOCKER).unwrap();
+        fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
+        Self {
+            home,
+            variables: Vec::new(),
+            docker_version: "28.2.2",
+        }
+    }
+
+    /// The same with another docker client.
+    pub(crate) fn docker_version(mut self, version: &'static str) -> Self {
+        self.docker_version = version;
+        self
+    }
+
+    /// The same with one more variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The home folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file of mode 0600 below the home.
+    pub(crate) fn write(&self, path: &str, content: &str) -> PathBuf {
+        let path = self.home().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// Writes the configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        self.write(".docker/jackin/config.toml", text);
+    }
+
+    /// Gives a command in the home folder.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_with_input(arguments, b"")
+    }
+
+    /// Gives a command with something on its standard input.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        let program = env!("CARGO_BIN_EXE_docker-jackin");
+        let mut command = if rustix::process::geteuid().is_root() {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", WITH_OWN_RUN, program]);
+            command
+        } else {
+            Command::new(program)
+        };
+        let path = format!(
+            "{}:/usr/sbin:/usr/bin:/bin",
+            self.home().join("bin").display()
+        );
+        let socket = format!("unix://{}", self.home().join("docker.sock").display());
+        let mut child = command
+            .args(arguments)
+            .current_dir(self.home())
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", path)
+            .env("DOCKER_HOST", socket)
+            .env("STAND_IN_VERSION", self.docker_version)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        self.outcome(&child.wait_with_output().unwrap())
+    }
+
+    fn outcome(&self, output: &Output) -> Outcome {
+        let shown = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.replace(self.home().to_str().unwrap(), "$HOME")
+        };
+        Outcome {
+            code: output.status.code().unwrap(),
+            stdout: shown(&output.stdout),
+            stderr: shown(&output.stderr),
+        }
+    }
+
+    /// How docker was called, with the ticket's id taken out; `None` when it
+    /// was not.
+    pub(crate) fn docker_argv(&self) -> Option<Vec<String>> {
+        let noted = fs::read_to_string(self.home().join("argv")).ok()?;
+        let home = self.home().to_str().unwrap();
+        let arguments = noted.split_terminator('\0').map(|argument| {
+            match argument.split_once("dev.jackin.ticket=") {
+                Some((before, _)) => format!("{before}dev.jackin.ticket=<handle>"),
+                None => argument.replace(home, "$HOME"),
+            }
+        });
+        Some(arguments.collect())
+    }
+
+    /// The environment docker was given.
+    pub(crate) fn docker_env(&self) -> String {
+        fs::read_to_string(self.home().join("env")).unwrap()
+    }
+
+    /// The ticket that lay ready when docker was called.
+    pub(crate) fn ticket(&self) -> Ticket {
+        let mode = fs::read_to_string(self.home().join("mode")).unwrap();
+        assert_eq!(mode.trim(), "600", "a ticket is its owner's alone");
+        Ticket::from_json(&fs::read(self.home().join("ticket")).unwrap()).unwrap()
+    }
+}
+
+/// An engine that answers everything with its version.
+fn serve(listener: &UnixListener, api: &str) {
+    for connection in listener.incoming() {
+        let Ok(mut connection) = connection else {
+            return;
+        };
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nApi-Version: {api}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"
+        );
+        // One that only knocks asks nothing.
+        if connection.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line as a user meets it: a home of its own, an engine that only
+//! tells its version, and a docker that only notes how it was called.
+
+mod environment;
+mod test_plugin;
+mod test_resolve_command;
+mod test_run_command;

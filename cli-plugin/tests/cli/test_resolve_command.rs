@@ -1,0 +1,76 @@
+//! `docker-jackin resolve`: what a container gets when it starts again.
+
+use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+
+use crate::environment::{Outcome, TestEnvironment};
+
+const ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
+
+/// Launches, changes the configuration, and asks the resolver.
+fn resolved_after(environment: &TestEnvironment, changed: &str) -> Outcome {
+    let launch = environment.run(&["run", "web"]);
+    assert_eq!(launch.code, 7, "{}", launch.stderr);
+    let ticket = environment.ticket();
+    environment.configure(changed);
+    let question = to_wiped_json(&Resolution {
+        schema: SCHEMA,
+        request: ticket.request.unwrap(),
+        payload: ticket.payload,
+    });
+    environment.run_with_input(&["resolve"], &question.unwrap())
+}
+
+fn payload_of(outcome: &Outcome) -> jackin_oci_hook::payload::Payload {
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let resolved: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
+    resolved.payload
+}
+
+#[test]
+fn scenario_33_a_changed_mode_holds_from_the_next_start_on() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(
+        ".claude/.credentials.json",
+        r#"{"claudeAiOauth":{"accessToken":"access"}}"#,
+    );
+    environment.configure(ROLE);
+    let token = "[claude]\nauth_forward = \"oauth_token\"\noauth_token = \"tok\"\n";
+    let outcome = resolved_after(&environment, &format!("{token}{ROLE}"));
+    let payload = payload_of(&outcome);
+    assert_eq!(payload.env[0].name.as_str(), "CLAUDE_CODE_OAUTH_TOKEN");
+    assert_eq!(payload.files.len(), 1, "only the seed");
+}
+
+#[test]
+fn scenario_32_ignore_revokes_from_the_next_start_on() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(&format!(
+        "[claude]\nauth_forward = \"api_key\"\napi_key = \"k\"\n{ROLE}"
+    ));
+    let outcome = resolved_after(
+        &environment,
+        &format!("[claude]\nauth_forward = \"ignore\"\n{ROLE}"),
+    );
+    assert_eq!(
+        payload_of(&outcome),
+        jackin_oci_hook::payload::Payload::default()
+    );
+}
+
+#[test]
+fn a_request_that_cannot_be_resolved_ends_with_a_reason_and_no_value() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(&format!(
+        "[claude]\nauth_forward = \"api_key\"\napi_key = \"canary\"\n{ROLE}"
+    ));
+    let outcome = resolved_after(&environment, "[env]\n");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    assert_eq!(
+        outcome.stderr,
+        "docker-jackin: the role web is no longer in $HOME/.docker/jackin/config.toml\n"
+    );
+
+    let outcome = environment.run_with_input(&["resolve"], br#"{"schema":1,"payload":"canary"}"#);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+}

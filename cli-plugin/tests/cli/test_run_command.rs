@@ -1,0 +1,231 @@
+//! `docker jackin run`: what the user sees, how docker is called, and what
+//! lies in the ticket.
+
+use insta::assert_snapshot;
+use jackin_oci_hook::payload::Delivery;
+
+use crate::environment::TestEnvironment;
+
+const CANARY: &str = "sk-ant-oat01-canary-in-no-output-at-all-0123456789";
+
+const TOKEN_ROLE: &str = r#"
+[claude]
+auth_forward = "oauth_token"
+oauth_token = "sk-ant-oat01-canary-in-no-output-at-all-0123456789"
+[roles.web]
+image = "acme/web:1"
+agents = ["claude", "codex"]
+run = ["--memory", "4g"]
+"#;
+
+#[test]
+fn scenario_72_docker_is_called_with_the_flags_as_given() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(TOKEN_ROLE);
+    let outcome = environment.run(&[
+        "-D", "jackin", "run", "web", "-it", "--name", "a  b", "-e", "X=--", "--", "sh", "-c",
+        "a -- b",
+    ]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let argv = environment.docker_argv().unwrap();
+    assert_snapshot!(argv.join("|"), @"--debug|run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--memory|4g|-it|--name|a  b|-e|X=--|acme/web:1|sh|-c|a -- b");
+    let ticket = environment.ticket();
+    assert_eq!(ticket.limits.image.as_deref(), Some("acme/web:1"));
+    assert_eq!(ticket.payload.env[0].value.expose(), CANARY);
+}
+
+#[test]
+fn one_line_an_agent_is_shown_before_the_start() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(TOKEN_ROLE);
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.stdout, "");
+    assert_snapshot!(outcome.stderr, @r"
+    claude auth: long-lived OAuth token (plain value, from global)
+    codex auth:  not supported yet by this version, nothing forwarded
+    ");
+}
+
+#[test]
+fn an_old_engine_or_client_gets_the_handle_by_variable_and_not_on_the_command_line() {
+    for (api, client) in [("1.41", "28.2.2"), ("1.45", "20.10.24+dfsg1")] {
+        let environment = TestEnvironment::new(api).docker_version(client);
+        environment.configure(TOKEN_ROLE);
+        let outcome = environment.run(&["run", "web"]);
+        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+        let argv = environment.docker_argv().unwrap();
+        assert_eq!(
+            argv.join("|"),
+            "run|--runtime|docker-jackin|--env|DOCKER_JACKIN_TICKET|--label|dev.jackin.role=web|--memory|4g|acme/web:1"
+        );
+        let handle = environment.ticket().handle().expose();
+        assert!(
+            environment
+                .docker_env()
+                .contains(&format!("DOCKER_JACKIN_TICKET={handle}"))
+        );
+    }
+}
+
+#[test]
+fn a_workspace_is_found_by_folder_and_mounted() {
+    let environment = TestEnvironment::new("1.45");
+    let role = "[roles.web]\nimage = \"i\"\nagents = []\n";
+    let mounts = "mounts = [{ src = \".\", dst = \"/workspace\" }]";
+    let home = environment.home().display();
+    environment.configure(&format!(
+        "{role}[workspaces.my-app]\nworkdir = \"{home}\"\n{mounts}\n"
+    ));
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let argv = environment.docker_argv().unwrap();
+    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--label|dev.jackin.workspace=my-app|--mount|type=bind,source=$HOME,target=/workspace|--workdir|/workspace|i");
+}
+
+#[test]
+fn scenario_24_the_value_is_in_no_output_in_any_mode() {
+    let login =
+        format!(r#"{{"claudeAiOauth":{{"accessToken":"{CANARY}","refreshToken":"{CANARY}"}}}}"#);
+    let role = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
+    for (mode, slot) in [
+        ("sync", String::new()),
+        ("ignore", format!("api_key = \"{CANARY}\"\n")),
+        ("api_key", "api_key = \"file:~/key\"\n".to_owned()),
+        ("oauth_token", format!("oauth_token = \"{CANARY}\"\n")),
+    ] {
+        for api in ["1.41", "1.45"] {
+            let environment = TestEnvironment::new(api);
+            environment.write(".claude/.credentials.json", &login);
+            environment.write("key", CANARY);
+            environment.configure(&format!(
+                "[claude]\nauth_forward = \"{mode}\"\n{slot}{role}"
+            ));
+            let outcome = environment.run(&["-D", "--log-level=debug", "run", "web"]);
+            assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("DEBUG"), "{}", outcome.stderr);
+            let argv = environment.docker_argv().unwrap().join("\n");
+            let env = environment.docker_env();
+            for shown in [&outcome.stdout, &outcome.stderr, &argv, &env] {
+                assert!(!shown.contains("canary"), "{mode}: {shown}");
+            }
+            let delivered = environment.ticket().to_json().unwrap();
+            let delivered = String::from_utf8_lossy(&delivered).contains("canary");
+            assert_eq!(delivered, mode != "ignore", "{mode}");
+        }
+    }
+}
+
+#[test]
+fn scenario_41a_sync_delivers_the_login_without_its_refresh_token() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(
+        ".claude/.credentials.json",
+        r#"{"claudeAiOauth":{"accessToken":"access","refreshToken":"refresh-canary","scopes":["user:inference"]}}"#,
+    );
+    environment.write(
+        ".claude.json",
+        r#"{"oauthAccount":{"emailAddress":"me@example.org"},"projects":{}}"#,
+    );
+    environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
+    let outcome = environment.run(&["run", "web"]);
+    assert_snapshot!(outcome.stderr, @"claude auth: forwarded host session (sync)");
+    let payload = environment.ticket().payload;
+    let Delivery::Bind { content } = &payload.files[0].delivery else {
+        panic!("the login is bound, not merged");
+    };
+    assert_eq!(
+        content.expose(),
+        r#"{"claudeAiOauth":{"accessToken":"access","scopes":["user:inference"]}}"#
+    );
+    let Delivery::MergeJson { object } = &payload.files[1].delivery else {
+        panic!("the seed is merged");
+    };
+    let seed = serde_json::to_string(object).unwrap();
+    assert_snapshot!(seed, @r#"{"hasCompletedOnboarding":true,"oauthAccount":{"emailAddress":"me@example.org"}}"#);
+}
+
+#[test]
+fn scenario_12_a_misspelt_key_starts_nothing() {
+    let environment = TestEnvironment::new("1.45");
+    environment
+        .configure("[claude]\nauth_forwad = \"ignore\"\n[roles.web]\nimage = \"i\"\nagents = []\n");
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!((outcome.code, environment.docker_argv()), (125, None));
+    assert_snapshot!(outcome.stderr, @r"
+    docker-jackin: $HOME/.docker/jackin/config.toml:2: unknown key `auth_forwad` in [claude]
+      did you mean `auth_forward`?
+    ");
+}
+
+#[test]
+fn scenario_19_a_variable_of_the_shell_is_read_at_launch() {
+    let environment = TestEnvironment::new("1.45").variable("MY_KEY", CANARY);
+    environment
+        .configure("[env]\nTOOL_KEY = \"${MY_KEY}\"\n[roles.web]\nimage = \"i\"\nagents = []\n");
+    let outcome = environment.run(&["-D", "run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+    let ticket = environment.ticket();
+    assert_eq!(ticket.payload.env[0].value.expose(), CANARY);
+    assert!(!ticket.request.unwrap().get().contains("canary"));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_2_and_the_next_step() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(TOKEN_ROLE);
+    for (arguments, told) in [
+        (&["run"][..], "wants a role"),
+        (&["run", "wab"], "did you mean \"web\"?"),
+        (
+            &["run", "--workspace", "nope", "web"],
+            "unknown workspace \"nope\"",
+        ),
+        (&["run", "web", "bash"], "behind `--`"),
+        (&["run", "web", "--runtime", "runc"], "without its login"),
+        (
+            &["run", "web", "-e", "DOCKER_JACKIN_TICKET=1"],
+            "docker-jackin's own",
+        ),
+    ] {
+        let outcome = environment.run(arguments);
+        assert_eq!(
+            (outcome.code, environment.docker_argv()),
+            (2, None),
+            "{arguments:?}"
+        );
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn an_engine_elsewhere_or_gone_is_refused_with_125() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(TOKEN_ROLE);
+    for (host, told) in [
+        ("tcp://10.0.0.1:2376", "another machine"),
+        ("ssh://me@far", "another machine"),
+        ("unix:///nonexistent.sock", "cannot reach the engine"),
+    ] {
+        let outcome = environment.run(&["-H", host, "run", "web"]);
+        assert_eq!(
+            (outcome.code, environment.docker_argv()),
+            (125, None),
+            "{host}"
+        );
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn scenario_43_a_credential_given_by_flag_wins_and_is_warned_about() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(TOKEN_ROLE);
+    let outcome = environment.run(&["run", "web", "-e", "CLAUDE_CODE_OAUTH_TOKEN=mine"]);
+    assert!(environment.ticket().payload.env.is_empty());
+    assert_snapshot!(outcome.stderr, @r"
+    warning: CLAUDE_CODE_OAUTH_TOKEN is given by a docker flag, which wins; its value shows in `docker inspect`
+    claude auth: long-lived OAuth token (CLAUDE_CODE_OAUTH_TOKEN from a docker flag), from global
+    codex auth:  not supported yet by this version, nothing forwarded
+    ");
+}
