@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid};
 
+/// What an unfinished file's name begins with.
+const STAGED_PREFIX: &str = ".docker-jackin-";
+
+/// After how many seconds an unfinished file is one that a kill left behind.
+const ABANDONED: u64 = 60;
+
 /// What is appended to a file's name for the copy of its former state.
 pub const BACKUP_SUFFIX: &str = ".docker-jackin.bak";
 
@@ -83,6 +89,7 @@ impl WholeFile {
     ) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder)?;
+        sweep(folder);
         let new = self.staged(folder, text)?;
         accept(new.path())?;
         self.require_unchanged()?;
@@ -97,7 +104,7 @@ impl WholeFile {
     /// A finished file under another name in the same folder.
     fn staged(&self, folder: &Path, text: &str) -> io::Result<tempfile::NamedTempFile> {
         let mut file = tempfile::Builder::new()
-            .prefix(".docker-jackin-")
+            .prefix(STAGED_PREFIX)
             .tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         let mode = match &self.metadata {
@@ -121,6 +128,25 @@ impl WholeFile {
             ));
         }
         Ok(())
+    }
+}
+
+/// Removes unfinished files that a killed process of ours left behind.
+fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|written| written.elapsed().ok());
+        let ours = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(STAGED_PREFIX);
+        if ours && age.is_some_and(|age| age.as_secs() > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -226,5 +252,24 @@ mod tests {
         let binary = folder.path().join("binary");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
         assert!(WholeFile::read(&binary).is_err());
+    }
+
+    #[test]
+    fn scenario_76_what_a_kill_left_behind_is_swept_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("daemon.json");
+        let left = folder.path().join(".docker-jackin-old");
+        let fresh = folder.path().join(".docker-jackin-new");
+        for name in [&path, &left, &fresh] {
+            fs::write(name, "old").unwrap();
+        }
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let file = fs::File::options().write(true).open(&left).unwrap();
+        file.set_modified(long_ago).unwrap();
+        WholeFile::read(&path)
+            .unwrap()
+            .replace("new", false, ACCEPT)
+            .unwrap();
+        assert_eq!(names(folder.path()), [".docker-jackin-new", "daemon.json"]);
     }
 }
