@@ -51,7 +51,9 @@ pub fn run(
         .reader()
         .is_some_and(|info| !registered(info).is_empty());
     let nothing_to_do = names.is_empty() && !known;
-    if args.dry_run && !nothing_to_do {
+    if args.dry_run && nothing_to_do {
+        report(screen, &registration, &names, known);
+    } else if args.dry_run {
         show_change(screen, &config_file, &at_last);
     }
     if args.dry_run {
@@ -90,6 +92,13 @@ fn require_unused(registration: &Registration, names: &[String]) -> Result<(), F
     if asked.is_empty() {
         return Ok(());
     }
+    // It may come from dockerd's command line rather than from the file.
+    let default = &running.info.default_runtime;
+    if asked.contains(default) {
+        let message = format!("cannot uninstall: {default} is the engine's default runtime");
+        return Err(Failure::new(Kind::Configuration, message)
+            .hint("start dockerd with another --default-runtime first"));
+    }
     let users = running.engine.containers_using(&asked)?;
     if users.is_empty() {
         return Ok(());
@@ -102,6 +111,7 @@ fn require_unused(registration: &Registration, names: &[String]) -> Result<(), F
         .hint("remove them first with: docker rm -f NAME"))
 }
 
+/// A container, as a person finds it again.
 fn line(user: &RuntimeUser) -> String {
     let id = user.id.get(..12).unwrap_or(&user.id);
     format!(
@@ -165,4 +175,38 @@ fn report(screen: &mut dyn Write, registration: &Registration, names: &[String],
             names.join(", ")
         ),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_named_with_its_id_state_and_runtime() {
+        let user = RuntimeUser {
+            name: "web".into(),
+            id: "0123456789abcdef".into(),
+            state: "exited".into(),
+            runtime: "docker-jackin-crun".into(),
+        };
+        assert_eq!(
+            line(&user),
+            "\n    web  0123456789ab  exited  (docker-jackin-crun)"
+        );
+    }
+
+    #[test]
+    fn only_programs_of_ours_count_as_registered() {
+        let runtime = |name: &str, path: Option<&str>| (name.to_owned(), path.map(PathBuf::from));
+        let info = EngineInfo {
+            runtimes: vec![
+                runtime("docker-jackin", Some("/l/docker-jackin-runtime")),
+                runtime("docker-jackin-mine", Some("/home/me/other")),
+                runtime("io.containerd.runc.v2", None),
+                runtime("older", Some("/opt/docker-jackin-runtime-crun")),
+            ],
+            ..EngineInfo::default()
+        };
+        assert_eq!(registered(&info), ["docker-jackin", "older"]);
+    }
 }
