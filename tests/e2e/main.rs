@@ -6,6 +6,7 @@
 mod claude;
 mod delivery;
 mod failures;
+mod hostile;
 mod lab;
 mod leak;
 mod transparency;
@@ -46,6 +47,7 @@ fn trials() -> Vec<Trial> {
         claude::trials(),
         delivery::trials(),
         failures::trials(),
+        hostile::trials(),
         leak::trials(),
         transparency::trials(),
     ];

@@ -185,12 +185,17 @@ fn signals(scene: &Scene) -> Result<String> {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        // What `timeout` is told it passes on to the runtime.
-        kill(Pid::from_raw(i32::try_from(child.id())?), signal)?;
+        // Not every signal passes through the `timeout` in front of it.
+        kill(only_child(child.id())?, signal)?;
         let outcome = Outcome::from(child.wait_with_output()?);
         text += &format!("{name}: {}\n", scene.told(&outcome)?);
     }
     Ok(text)
+}
+
+fn only_child(pid: u32) -> Result<Pid> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(Pid::from_raw(children.trim().parse()?))
 }
 
 fn stdio(scene: &Scene) -> Result<String> {

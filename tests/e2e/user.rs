@@ -2,7 +2,6 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,13 +66,18 @@ impl User {
 
     /// `docker <flags> jackin …`.
     pub(crate) fn jackin_with(&self, flags: &[&str], rig: &Rig, arguments: &[&str]) -> Command {
-        let mut client = rig.engine.client();
+        let docker = rig.engine.client();
+        let uid = self.uid.to_string();
+        // In front, rather than set on the command, so that it still holds
+        // when the command is started in a terminal.
+        let mut client = Command::new("setpriv");
+        client.args(["--reuid", &uid, "--regid", &uid, "--clear-groups"]);
+        client.arg(docker.get_program()).args(docker.get_args());
+        rig.engine.describe(&mut client);
         client
             .env("HOME", &self.home)
             .env("DOCKER_CONFIG", self.home.join(".docker"))
             .current_dir("/")
-            .uid(self.uid)
-            .gid(self.uid)
             .args(flags)
             .arg("jackin")
             .args(arguments);

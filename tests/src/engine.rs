@@ -290,14 +290,22 @@ fn cgroup(name: &str) -> String {
     format!("/docker-jackin-tests-{}-{name}", std::process::id())
 }
 
-/// Removes what an engine leaves empty in the cgroup tree, in version 1 (one
-/// hierarchy a controller) and in version 2.
+/// Removes what an engine leaves empty in the cgroup tree: one folder in
+/// version 2, and in version 1 one a controller, below the engine's own group.
 fn remove_cgroups(name: &str) {
-    let root = Path::new("/sys/fs/cgroup");
-    let hierarchies = fs::read_dir(root).into_iter().flatten().flatten();
-    let mut roots: Vec<PathBuf> = hierarchies.map(|entry| entry.path()).collect();
-    roots.push(root.to_owned());
-    for root in roots {
-        let _ = fs::remove_dir(root.join(name.trim_start_matches('/')));
+    let name = name.trim_start_matches('/');
+    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let kind = entry.file_type();
+            if !kind.is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            if entry.file_name() == name {
+                let _ = fs::remove_dir(entry.path());
+            } else {
+                folders.push(entry.path());
+            }
+        }
     }
 }

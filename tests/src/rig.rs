@@ -83,10 +83,14 @@ impl Rig {
     }
 }
 
-/// A name that no other test uses.
+/// A name that no other test uses, in this run or another.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("{prefix}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{prefix}-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// A container that goes with its test.
