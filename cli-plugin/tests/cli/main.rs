@@ -1,6 +1,11 @@
 //! The command line as a user meets it: a home of its own, an engine that only
 //! tells its version, and a docker that only notes how it was called.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set its scene has failed"
+)]
+
 mod environment;
 mod test_plugin;
 mod test_resolve_command;
