@@ -24,19 +24,28 @@ pub const RUNC: &str = "/usr/sbin/runc";
 /// The wrapper's configuration.
 pub const RUNTIME_CONFIG: &str = "/etc/docker-jackin/runtime.toml";
 
-/// Installs both sides below `/usr/local` of the tests' own namespace, and
-/// configures the wrapper for runc.
+/// Installs both sides below `/usr/local` of the tests' own namespace, the
+/// plugin as built for debugging, and configures the wrapper for runc.
 pub fn install() -> Result<()> {
+    install_build("debug")
+}
+
+/// The same with the plugin's release build, for measurements.
+pub fn install_release() -> Result<()> {
+    install_build("release")
+}
+
+fn install_build(profile: &str) -> Result<()> {
     let target = project::target_dir()?;
     let mut make = Command::new("make");
     make.current_dir(project::root())
         .env("CARGO_TARGET_DIR", &target)
         .arg("--silent")
         .arg("install")
-        .arg(format!("CLI_DIR={}", target.join("debug").display()));
-    run(&mut make)?.success().context(
-        "nothing to install; run 'make build-engine' and 'cargo build -p docker-jackin'",
-    )?;
+        .arg(format!("CLI_DIR={}", target.join(profile).display()));
+    run(&mut make)?
+        .success()
+        .context("nothing to install; run 'make build' and 'cargo build -p docker-jackin'")?;
     configure(Path::new(RUNTIME_CONFIG), RUNC)
 }
 
