@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
+use crate::docker::relay;
 use crate::engine::Surroundings;
 use crate::failure::Failure;
 use crate::plugin::arguments::{GlobalArguments, without_the_word};
@@ -55,6 +56,12 @@ enum Verb {
     /// input, a payload on standard output.
     #[command(hide = true)]
     Resolve,
+    /// Pass docker's wish to stop on to the docker that `run` became.
+    #[command(hide = true, name = relay::VERB)]
+    RelayStop {
+        /// The process of that docker, our parent.
+        pid: i32,
+    },
 }
 
 /// Parses the command line and carries it out.
@@ -105,6 +112,9 @@ fn carry_out(line: CommandLine) -> ExitCode {
         }),
         Some(Verb::Version) => show_version(),
         Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
+        Some(Verb::RelayStop { pid }) => {
+            relay::run(pid).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
         None => {
             let _ = CommandLine::command().print_help();
             ExitCode::SUCCESS

@@ -13,6 +13,7 @@ use crate::engine::client::{EngineInfo, RuntimeUser};
 use crate::engine::daemon_json::{DaemonJsonError, is_ours};
 use crate::engine::registration::{Registration, left_as_it_is};
 use crate::failure::{Failure, Kind};
+use jackin_oci_hook::container::Store;
 
 /// What `docker jackin uninstall` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,8 +69,18 @@ pub fn run(
         registration.write_config(&config_file, &at_last, true)?;
     }
     remove_settings()?;
+    forget_containers();
     report(screen, &registration, &names, known);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Drops what the engine's side keeps of containers that are gone: no start
+/// and no stop of another container will do it from now on.
+fn forget_containers() {
+    let swept = Store::open().and_then(|store| store.map_or(Ok(()), |store| store.sweep()));
+    if let Err(error) = swept {
+        tracing::debug!(%error, "failed to sweep");
+    }
 }
 
 /// The names in the engine under which programs of ours are registered.

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::relay;
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 
@@ -15,7 +16,7 @@ const CALLED_AS: &str = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
 const OURSELVES: &str = "docker-jackin";
 
 /// What docker sets for a plugin, and what a docker of our own is not to see.
-const FOR_PLUGINS: [&str; 2] = [CALLED_AS, "DOCKER_CLI_PLUGIN_SOCKET"];
+const FOR_PLUGINS: [&str; 2] = [CALLED_AS, relay::SOCKET];
 
 /// The docker client that called us, or the first in `PATH`.
 ///
@@ -46,7 +47,7 @@ pub fn find(host: &Host) -> Result<PathBuf, Failure> {
 /// Docker ≥ 25 gives a plugin a socket, which answers this for nothing. Else
 /// the client is asked, at the price of one start.
 pub fn knows_annotations(docker: &Path, host: &Host) -> bool {
-    if host.variable_os("DOCKER_CLI_PLUGIN_SOCKET").is_some() {
+    if host.variable_os(relay::SOCKET).is_some() {
         return true;
     }
     let Ok(output) = Command::new(docker).arg("--version").output() else {
@@ -77,6 +78,7 @@ pub fn become_docker(
     for (name, value) in variables {
         command.env(name, value);
     }
+    relay::start();
     let error = command.exec();
     Failure::new(
         Kind::Engine,
