@@ -209,7 +209,7 @@ fn no_wizard(rig: &Rig) -> Result<()> {
     let arguments = ["run", "agent", "-it", "--name", &name, "--", "claude"];
     let mut terminal = Terminal::start(&launch.user.jackin(rig, &arguments))?;
     let container = rig.adopt(name);
-    let mut screens = vec!["? for shortcuts", "Try \""];
+    let mut screens = vec!["? for shortcuts", "shift+tab to cycle"];
     screens.extend(WIZARD);
     let met = terminal.wait_for(&screens, PATIENCE)?;
     ensure!(met < 2, "the wizard came up:\n{}", terminal.contents());

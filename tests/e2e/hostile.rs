@@ -2,6 +2,7 @@
 //! not its own.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -131,7 +132,10 @@ fn places(rig: &Rig) -> Result<()> {
     ];
     let mut dockerfile = format!("FROM {BASE}\nRUN true");
     for (number, case) in homes.iter().enumerate() {
-        dockerfile += &format!(" && (mkdir -p /h/{number} && cd / && cd /h/{number} && {case})");
+        write!(
+            dockerfile,
+            " && (mkdir -p /h/{number} && cd / && cd /h/{number} && {case})"
+        )?;
     }
     let image = unique("hostile");
     build(&rig.engine, &image, &dockerfile)?;

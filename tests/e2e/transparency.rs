@@ -1,6 +1,7 @@
 //! Scenarios 46 and 47: without a ticket, the wrapper cannot be told from the
 //! runtime below it.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -109,7 +110,7 @@ impl Scene {
                 .map(|word| if *word == "ID" { id } else { *word })
                 .collect();
             let outcome = self.runtime.call(&arguments)?;
-            text += &format!("{verb:?}: {}\n", self.told(&outcome)?);
+            writeln!(text, "{verb:?}: {}", self.told(&outcome)?)?;
         }
         Ok(text.replace(id, "<id>"))
     }
@@ -147,7 +148,7 @@ fn exit_codes(scene: &Scene) -> Result<String> {
         "kill -TERM $$; sleep 1",
     ] {
         let outcome = scene.run(&["sh", "-c", script])?;
-        text += &format!("{script}: {}\n", scene.told(&outcome)?);
+        writeln!(text, "{script}: {}", scene.told(&outcome)?)?;
     }
     Ok(text)
 }
@@ -188,7 +189,7 @@ fn signals(scene: &Scene) -> Result<String> {
         // Not every signal passes through the `timeout` in front of it.
         kill(only_child(child.id())?, signal)?;
         let outcome = Outcome::from(child.wait_with_output()?);
-        text += &format!("{name}: {}\n", scene.told(&outcome)?);
+        writeln!(text, "{name}: {}", scene.told(&outcome)?)?;
     }
     Ok(text)
 }
@@ -275,7 +276,7 @@ fn life(scene: &Scene) -> Result<String> {
     settle(scene, &id)?;
     text += &status(scene, &id)?;
     let listed = scene.runtime.call(&["list", "--quiet"])?;
-    text += &format!("{}\n", scene.told(&listed)?.replace(&id, "<id>"));
+    writeln!(text, "{}", scene.told(&listed)?.replace(&id, "<id>"))?;
     Ok(text + &scene.script(&id, &[&["delete", "--force", "ID"], &["state", "ID"]])?)
 }
 
@@ -348,7 +349,11 @@ fn wrong_bundles(scene: &Scene) -> Result<String> {
         let outcome = scene
             .runtime
             .call(&["create", "--bundle", bundle, "wrong"])?;
-        text += &format!("{}\n", scene.told(&outcome)?.replace(bundle, "<bundle>"));
+        writeln!(
+            text,
+            "{}",
+            scene.told(&outcome)?.replace(bundle, "<bundle>")
+        )?;
     }
     Ok(text)
 }
@@ -400,7 +405,7 @@ fn status(scene: &Scene, id: &str) -> Result<String> {
         state[changing] = changing.into();
     }
     let listed = scene.runtime.call(&["ps", "--format", "json", id])?;
-    let processes = listed.stdout.matches(|c: char| c == ',').count();
+    let processes = listed.stdout.matches(',').count();
     Ok(format!("{state} ps {} {processes}\n", listed.code))
 }
 

@@ -181,7 +181,10 @@ impl Engine {
     /// Stops it: containers, shims, mounts and cgroups go with it.
     pub fn stop(&self) -> Result<()> {
         kill(self.init()?, Signal::SIGTERM)?;
-        let mut unshare = self.unshare.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut unshare = self
+            .unshare
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let end = Instant::now() + STOP_LIMIT;
         while unshare.try_wait()?.is_none() {
             if Instant::now() > end {
@@ -196,7 +199,10 @@ impl Engine {
 
     /// The first process of its namespace.
     fn init(&self) -> Result<Pid> {
-        let unshare = self.unshare.lock().unwrap_or_else(|lock| lock.into_inner());
+        let unshare = self
+            .unshare
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let pid = unshare.id();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
         let first = children.split_whitespace().next();

@@ -42,7 +42,7 @@ pub fn place(handle: &Handle) -> Result<PathBuf> {
     let candidates = folder::candidates(handle.owner);
     let usable = candidates
         .into_iter()
-        .find(|folder| folder.parent().is_some_and(|parent| parent.is_dir()));
+        .find(|folder| folder.parent().is_some_and(std::path::Path::is_dir));
     let folder = usable.context("no folder for tickets")?;
     Ok(folder.join(folder::TICKETS).join(handle.id.as_str()))
 }
