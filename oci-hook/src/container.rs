@@ -1,9 +1,10 @@
 //! What the engine's side keeps of a container it serves, in root-only tmpfs.
 //!
-//! `/run/docker-jackin/containers/<id>/` (0700) holds `record.json`, the
-//! `bundle` that the low-level runtime reads, and process files of execs that
-//! are under way. It outlives a stop, so that the container can start again,
-//! and goes with the first sweep after the container is removed.
+//! `/run/docker-jackin/containers/<id>/` (0700) holds `marker.json`, which has
+//! no secret in it and is there first, `record.json`, the `bundle` that the
+//! low-level runtime reads, and process files of execs that are under way. It
+//! outlives a stop, so that the container can start again, and goes with the
+//! first sweep after the container is removed.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -15,6 +16,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::file;
 use crate::folder::ENGINE_FOLDER;
@@ -22,11 +24,14 @@ use crate::payload::{Payload, VariableName};
 use crate::secret::Secret;
 use crate::ticket::{Handle, to_wiped_json};
 
+const MARKER: &str = "marker.json";
 const RECORD: &str = "record.json";
+const BUNDLE: &str = "bundle";
 const FAILURE: &str = "failure";
 const PROCESS_PREFIX: &str = "process-";
+const MAX_MARKER: u64 = 64 << 10;
 const MAX_RECORD: u64 = 8 << 20;
-const MAX_FAILURE: u64 = 16 << 10;
+const MAX_FAILURE: usize = 16 << 10;
 
 /// Why what we keep cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,24 @@ pub enum Error {
     Record {
         /// The container.
         id: ContainerId,
+    },
+    /// The container's own variables are too large to be kept beside ours.
+    #[error(
+        "the record of container {id} is larger than {MAX_RECORD} bytes; give the container a smaller environment"
+    )]
+    TooLarge {
+        /// The container.
+        id: ContainerId,
+    },
+    /// Another engine has a served container of this id.
+    #[error(
+        "container id {id} is in use with the runtime state in {root}; remove that container first"
+    )]
+    OtherRoot {
+        /// The id.
+        id: ContainerId,
+        /// The other engine's state.
+        root: PathBuf,
     },
     /// A system call failed.
     #[error("failed to {action} {path}: {source}")]
@@ -122,6 +145,15 @@ pub struct Record {
     /// payload sets or takes away. An exec that brings another value had it
     /// from its user, whose word wins.
     pub configured: Vec<Configured>,
+}
+
+/// Whose container it is, and how to tell that it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marker {
+    /// The low-level runtime's state folder (`--root`): container ids are
+    /// unique only within one.
+    pub root: PathBuf,
     /// A path that exists for as long as the engine knows the container.
     pub alive: PathBuf,
 }
@@ -228,11 +260,36 @@ impl Store {
         }
     }
 
-    /// The folder of a container, made where it is missing.
-    pub fn make(&self, id: &ContainerId) -> Result<Container, Error> {
+    /// The folder of a container that is served under a runtime's state
+    /// folder; one of another state folder is another container.
+    pub fn find_in(&self, root: &Path, id: &ContainerId) -> Result<Option<Container>, Error> {
+        let Some(container) = self.find(id)? else {
+            return Ok(None);
+        };
+        let marker = container.marker()?;
+        Ok(marker
+            .is_some_and(|marker| marker.root == root)
+            .then_some(container))
+    }
+
+    /// The folder of a container, made where it is missing, with its marker.
+    ///
+    /// # Errors
+    /// When it belongs to another engine's container of the same id.
+    pub fn claim(&self, id: &ContainerId, marker: &Marker) -> Result<Container, Error> {
         let folder = file::make_folder(&self.containers, id.as_str())
             .map_err(|error| system("make", &self.path_of(id), error))?;
-        Ok(self.container(id, folder))
+        let container = self.container(id, folder);
+        match container.marker()? {
+            Some(other) if other.root != marker.root && other.is_alive() => {
+                let id = id.clone();
+                let root = other.root;
+                return Err(Error::OtherRoot { id, root });
+            }
+            Some(same) if same == *marker => {}
+            _ => container.mark(marker)?,
+        }
+        Ok(container)
     }
 
     /// Forgets a container and everything kept for it.
@@ -241,10 +298,10 @@ impl Store {
             .map_err(|error| system("remove", &self.path_of(id), error))
     }
 
-    /// Forgets every container that its engine no longer knows.
+    /// Forgets every container that its engine no longer knows, and the
+    /// process files of execs that are over.
     ///
-    /// A container is left alone when its record cannot be read for want of
-    /// one: it may be in the middle of its first start.
+    /// A folder without a marker has no secret in it: the marker comes first.
     pub fn sweep(&self) -> Result<(), Error> {
         let names = file::names(&self.containers)
             .map_err(|error| system("list", &self.path.join("containers"), error))?;
@@ -253,11 +310,10 @@ impl Store {
             let Some(container) = self.find(&id)? else {
                 continue;
             };
-            let Ok(Some(record)) = container.record() else {
-                continue;
-            };
-            if matches!(record.alive.try_exists(), Ok(false)) {
-                self.remove(&id)?;
+            match container.marker()? {
+                Some(marker) if marker.is_alive() => container.drop_finished_processes()?,
+                Some(_) => self.remove(&id)?,
+                None => {}
             }
         }
         Ok(())
@@ -284,35 +340,75 @@ pub struct Container {
     path: PathBuf,
 }
 
+impl Marker {
+    fn is_alive(&self) -> bool {
+        !matches!(self.alive.try_exists(), Ok(false))
+    }
+}
+
 impl Container {
-    /// What is known of it; `None` before its ticket was redeemed.
-    pub fn record(&self) -> Result<Option<Record>, Error> {
-        let fd = match fs::openat(&self.folder, RECORD, file::READ_HOSTILE, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(system("open", &self.path.join(RECORD), error)),
+    /// Whether this is where its bundle lies.
+    pub fn has_bundle(&self, bundle: &Path) -> bool {
+        self.path.join(BUNDLE) == bundle
+    }
+
+    fn marker(&self) -> Result<Option<Marker>, Error> {
+        let Some(bytes) = self.read(MARKER, MAX_MARKER)? else {
+            return Ok(None);
         };
-        let unreadable = || Error::Record {
-            id: self.id.clone(),
-        };
-        let bytes = file::read_bounded(fd, MAX_RECORD).map_err(|_| unreadable())?;
         serde_json::from_slice(&bytes)
             .map(Some)
-            .map_err(|_| unreadable())
+            .map_err(|_| self.damaged())
+    }
+
+    fn mark(&self, marker: &Marker) -> Result<(), Error> {
+        let unwritable = |error: io::Error| system("write", &self.path.join(MARKER), error);
+        let bytes = serde_json::to_vec(marker).map_err(|error| unwritable(error.into()))?;
+        file::replace(&self.folder, MARKER, &bytes).map_err(unwritable)
+    }
+
+    /// What is known of it; `None` before its ticket was redeemed.
+    pub fn record(&self) -> Result<Option<Record>, Error> {
+        let Some(bytes) = self.read(RECORD, MAX_RECORD)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| self.damaged())
+    }
+
+    fn read(&self, name: &str, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        let fd = match fs::openat(&self.folder, name, file::READ_HOSTILE, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(system("open", &self.path.join(name), error)),
+        };
+        let bytes = file::read_bounded(fd, limit).map_err(|_| self.damaged())?;
+        Ok(Some(bytes))
+    }
+
+    fn damaged(&self) -> Error {
+        Error::Record {
+            id: self.id.clone(),
+        }
     }
 
     /// Replaces what is known of it.
     pub fn save(&self, record: &Record) -> Result<(), Error> {
         let unwritable = |error: io::Error| system("write", &self.path.join(RECORD), error);
         let bytes = to_wiped_json(record).map_err(|error| unwritable(error.into()))?;
+        if bytes.len() as u64 > MAX_RECORD {
+            let id = self.id.clone();
+            return Err(Error::TooLarge { id });
+        }
         file::replace(&self.folder, RECORD, &bytes).map_err(unwritable)
     }
 
     /// Writes the `config.json` that the low-level runtime reads, and returns
     /// the path of its bundle.
     pub fn write_bundle(&self, config: &[u8]) -> Result<PathBuf, Error> {
-        let path = self.path.join("bundle");
-        let folder = file::make_folder(&self.folder, "bundle")
+        let path = self.path.join(BUNDLE);
+        let folder = file::make_folder(&self.folder, BUNDLE)
             .map_err(|error| system("make", &path, error))?;
         file::replace(&folder, "config.json", config)
             .map_err(|error| system("write", &path.join("config.json"), error))?;
@@ -322,8 +418,8 @@ impl Container {
     /// Writes the process file of one exec and returns its path.
     ///
     /// The low-level runtime reads it after this process has become that
-    /// runtime, so it is named after our pid, and removed by a later exec or
-    /// delete that finds the pid gone.
+    /// runtime, so it is named after our pid, and removed by the first exec or
+    /// sweep that finds the pid gone.
     pub fn write_process(&self, process: &[u8]) -> Result<PathBuf, Error> {
         let name = format!("{PROCESS_PREFIX}{}.json", std::process::id());
         file::replace(&self.folder, &name, process)
@@ -351,14 +447,15 @@ impl Container {
 
     /// Leaves word of why the hook failed, for the wrapper that waits.
     pub fn write_failure(&self, message: &str) -> Result<(), Error> {
-        file::replace(&self.folder, FAILURE, message.as_bytes())
+        let message = &message.as_bytes()[..message.len().min(MAX_FAILURE)];
+        file::replace(&self.folder, FAILURE, message)
             .map_err(|error| system("write", &self.path.join(FAILURE), error))
     }
 
     /// Takes the hook's word of why it failed, if it left one.
     pub fn take_failure(&self) -> Option<String> {
         let fd = fs::openat(&self.folder, FAILURE, file::READ_HOSTILE, Mode::empty()).ok()?;
-        let bytes = file::read_bounded(fd, MAX_FAILURE).ok()?;
+        let bytes = file::read_bounded(fd, MAX_FAILURE as u64).ok()?;
         let _ = fs::unlinkat(&self.folder, FAILURE, AtFlags::empty());
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -388,12 +485,9 @@ mod tests {
         ContainerId::try_from(OsString::from(text)).unwrap()
     }
 
-    fn record(alive: &Path) -> Record {
-        Record {
-            handle: format!("1000.{:032x}", 7).parse().unwrap(),
-            request: None,
-            payload: Payload::default(),
-            configured: Vec::new(),
+    fn marker(root: &str, alive: &Path) -> Marker {
+        Marker {
+            root: root.into(),
             alive: alive.to_owned(),
         }
     }
@@ -437,17 +531,15 @@ mod tests {
         let engine = tempfile::tempdir().unwrap();
         let store = Store::create_at(folder.path()).unwrap();
         store
-            .make(&id("known"))
-            .unwrap()
-            .save(&record(engine.path()))
+            .claim(&id("known"), &marker("/r", engine.path()))
             .unwrap();
         let removed = engine.path().join("removed");
-        store
-            .make(&id("removed"))
-            .unwrap()
-            .save(&record(&removed))
+        let container = store
+            .claim(&id("removed"), &marker("/r", &removed))
             .unwrap();
-        store.make(&id("starting")).unwrap();
+        // As a kill in the middle of a write leaves it.
+        file::write_new(&container.folder, ".record.json.new", b"canary").unwrap();
+        file::make_folder(&store.containers, "starting").unwrap();
 
         store.sweep().unwrap();
 
@@ -457,10 +549,38 @@ mod tests {
     }
 
     #[test]
+    fn one_id_under_two_state_folders_is_two_containers() {
+        let folder = in_memory();
+        let engine = tempfile::tempdir().unwrap();
+        let store = Store::create_at(folder.path()).unwrap();
+        store
+            .claim(&id("c1"), &marker("/one", engine.path()))
+            .unwrap();
+        assert!(
+            store
+                .find_in(Path::new("/one"), &id("c1"))
+                .unwrap()
+                .is_some()
+        );
+        assert!(
+            store
+                .find_in(Path::new("/two"), &id("c1"))
+                .unwrap()
+                .is_none()
+        );
+        let error = store
+            .claim(&id("c1"), &marker("/two", engine.path()))
+            .unwrap_err();
+        assert!(matches!(error, Error::OtherRoot { .. }), "{error}");
+    }
+
+    #[test]
     fn process_files_go_when_their_exec_is_over() {
         let folder = in_memory();
         let store = Store::create_at(folder.path()).unwrap();
-        let container = store.make(&id("c")).unwrap();
+        let container = store
+            .claim(&id("cc"), &marker("/r", Path::new("/")))
+            .unwrap();
         let own = container.write_process(b"{}").unwrap();
         // Larger than any pid_max, so this pid is never alive.
         file::write_new(&container.folder, "process-4999999.json", b"{}").unwrap();

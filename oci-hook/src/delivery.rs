@@ -6,20 +6,22 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags};
-use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::file;
-use crate::identity::Identity;
+use crate::id_map::IdMap;
+use crate::identity::{Identity, Users};
 use crate::mounts::Mounts;
 use crate::passwd;
 use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
-use crate::rootfs::{self, Rootfs, Spot, Trouble};
+use crate::rootfs::Rootfs;
 use crate::secret::Secret;
 use crate::seed;
-use crate::spec::{self, IdMapping, Spec};
+use crate::spec::{self, Spec};
+use crate::spot::Spot;
 use crate::tmpfs::Tmpfs;
+use crate::trouble::{self, Trouble};
 
 /// Where the container's own tmpfs is mounted.
 pub const MOUNT_POINT: &str = "/run/docker-jackin";
@@ -35,7 +37,7 @@ pub enum Error {
     Unmapped(u32),
     /// A place in the container cannot be used.
     #[error(transparent)]
-    Rootfs(#[from] rootfs::Error),
+    Rootfs(#[from] trouble::Error),
     /// The container's user stands too far back in a large `/etc/passwd`.
     #[error(
         "/etc/passwd in the container has no entry of uid {0} in its first {max} bytes; set HOME \
@@ -61,10 +63,8 @@ pub enum Error {
 pub struct Target {
     /// The rootfs, an absolute path in the container's mount namespace.
     rootfs: PathBuf,
-    /// The container's user, in our ids.
-    user: Identity,
-    /// The container's root, in our ids.
-    root: Identity,
+    /// The container's users, in our ids.
+    users: Users,
     /// The user's id as the container has it.
     uid_inside: u32,
     cwd: PathBuf,
@@ -75,27 +75,11 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads what is needed from the container's `config.json`.
-    pub fn of(spec: &Spec<'_>, bundle: &Path, payload: &Payload) -> Result<Self, Error> {
+    /// Reads what is needed from the container's `config.json` and from its
+    /// init process.
+    pub fn of(spec: &Spec<'_>, bundle: &Path, payload: &Payload, pid: i32) -> Result<Self, Error> {
         let process = spec.process();
-        let inside = process.user()?;
-        let (users, groups) = spec.id_mappings()?;
-        let uid = |uid| outside(&users, uid).map(Uid::from_raw);
-        let gid = |gid| outside(&groups, gid).map(Gid::from_raw);
-        let user = Identity {
-            uid: uid(inside.uid)?,
-            gid: gid(inside.gid)?,
-            groups: inside
-                .additional_gids
-                .iter()
-                .map(|id| gid(*id))
-                .collect::<Result<_, _>>()?,
-        };
-        let root = Identity {
-            uid: uid(0)?,
-            gid: gid(0)?,
-            groups: Vec::new(),
-        };
+        let user = process.user()?;
         let folder = |name: &str| -> Result<Option<PathBuf>, Error> {
             let value = process.variable(name)?;
             Ok(value
@@ -108,9 +92,8 @@ impl Target {
         });
         Ok(Self {
             rootfs: bundle.join(spec.root()?.unwrap_or_else(|| "rootfs".into())),
-            user,
-            root,
-            uid_inside: inside.uid,
+            users: users(&user, pid)?,
+            uid_inside: user.uid,
             cwd: process.cwd()?,
             home: folder("HOME")?,
             moved: moved.collect::<Result<_, _>>()?,
@@ -118,43 +101,61 @@ impl Target {
     }
 }
 
-/// An id as it is outside the container's user namespace.
-fn outside(mappings: &[IdMapping], id: u32) -> Result<u32, Error> {
-    if mappings.is_empty() {
-        return Ok(id);
-    }
-    mappings
-        .iter()
-        .find_map(|mapping| {
-            let offset = id.checked_sub(mapping.container_id)?;
-            (offset < mapping.size).then(|| mapping.host_id.checked_add(offset))?
-        })
-        .ok_or(Error::Unmapped(id))
+/// The container's users, as they are called outside of its user namespace.
+fn users(inside: &spec::User, pid: i32) -> Result<Users, Error> {
+    let read = failed("read the ids of the container's user namespace");
+    let users = IdMap::of_users(pid).map_err(&read)?;
+    let groups = IdMap::of_groups(pid).map_err(&read)?;
+    let uid = |id| {
+        users
+            .outside(id)
+            .map(Uid::from_raw)
+            .ok_or(Error::Unmapped(id))
+    };
+    let gid = |id| {
+        groups
+            .outside(id)
+            .map(Gid::from_raw)
+            .ok_or(Error::Unmapped(id))
+    };
+    let further = inside.additional_gids.iter().map(|id| gid(*id));
+    Ok(Users {
+        user: Identity {
+            uid: uid(inside.uid)?,
+            gid: gid(inside.gid)?,
+            groups: further.collect::<Result<_, _>>()?,
+        },
+        root: Identity {
+            uid: uid(0)?,
+            gid: gid(0)?,
+            groups: Vec::new(),
+        },
+    })
 }
 
 /// Delivers a payload's files into the container whose init has this pid.
 ///
 /// The calling thread is in the container's mount namespace afterwards.
 pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error> {
-    let tmpfs = secret_files(target, payload)?;
+    let tmpfs = secret_files(&target.users.user, payload)?;
     enter_mount_namespace(pid)?;
-    let rootfs = Rootfs::open(&target.rootfs)?;
+    let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
     let home = home(&rootfs, target)?;
     let spots = spots(&rootfs, &home, target, payload)?;
     // What can be refused for its content comes before what leaves a trace.
     for (spot, file) in spots.iter().zip(&payload.files) {
         if let Delivery::MergeJson { object } = &file.delivery {
-            seed::plant(spot, object, &target.user)?;
+            seed::plant(&rootfs, spot, object).map_err(|trouble| trouble.at(&spot.path))?;
         }
     }
     let Some(tmpfs) = tmpfs else {
         return Ok(());
     };
     let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
-    attach(&rootfs, &tmpfs, &mounts, target)?;
+    attach(&rootfs, &tmpfs, &mounts)?;
     for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
         if let Delivery::Bind { .. } = &file.delivery {
-            bind(&tmpfs, &name_of(at), spot, &mounts, target)?;
+            bind(&rootfs, &tmpfs, &name_of(at), spot, &mounts)?;
         }
     }
     Ok(())
@@ -170,14 +171,14 @@ fn spots(
     places
         .map(|(file, moved)| {
             let path = path_of(&file.place, moved.as_deref(), home, &target.cwd);
-            Ok(rootfs.spot(&path, &target.user)?)
+            Ok(rootfs.spot(&path)?)
         })
         .collect()
 }
 
 /// The tmpfs with the payload's secret files, not mounted yet; `None` when
 /// there is no secret file.
-fn secret_files(target: &Target, payload: &Payload) -> Result<Option<Tmpfs>, Error> {
+fn secret_files(user: &Identity, payload: &Payload) -> Result<Option<Tmpfs>, Error> {
     let secrets: Vec<(usize, &Secret)> = payload
         .files
         .iter()
@@ -189,10 +190,10 @@ fn secret_files(target: &Target, payload: &Payload) -> Result<Option<Tmpfs>, Err
     }
     let page = |content: &Secret| (content.expose().len() as u64).next_multiple_of(4096);
     let size = secrets.iter().map(|(_, content)| page(content)).sum();
-    let tmpfs = Tmpfs::new(&target.user, size).map_err(failed("make the container's tmpfs"))?;
+    let tmpfs = Tmpfs::new(user, size).map_err(failed("make the container's tmpfs"))?;
     for (at, content) in secrets {
         tmpfs
-            .add(&name_of(at), content.expose().as_bytes(), &target.user)
+            .add(&name_of(at), content.expose().as_bytes(), user)
             .map_err(failed("write to the container's tmpfs"))?;
     }
     Ok(Some(tmpfs))
@@ -231,14 +232,9 @@ fn home(rootfs: &Rootfs, target: &Target) -> Result<PathBuf, Error> {
     if let Some(home) = &target.home {
         return Ok(Path::new("/").join(&target.cwd).join(home));
     }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let Ok(file) = rootfs.open_file(Path::new("/etc/passwd"), flags) else {
+    let Ok(file) = rootfs.read_file(Path::new("/etc/passwd")) else {
         return Ok("/".into());
     };
-    let stat = fs::fstat(&file).map_err(failed("stat the container's /etc/passwd"))?;
-    if fs::FileType::from_raw_mode(stat.st_mode) != fs::FileType::RegularFile {
-        return Ok("/".into());
-    }
     let bytes = file::read_start(file, passwd::MAX_SIZE)
         .map_err(failed("read the container's /etc/passwd"))?;
     match passwd::by_uid(&bytes, target.uid_inside) {
@@ -260,10 +256,9 @@ fn path_of(place: &Place, moved: Option<&Path>, home: &Path, cwd: &Path) -> Path
 }
 
 /// Mounts the tmpfs at [`MOUNT_POINT`].
-fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, mounts: &Mounts, target: &Target) -> Result<(), Error> {
+fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, mounts: &Mounts) -> Result<(), Error> {
     let path = Path::new(MOUNT_POINT);
-    let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
-    let folder = rootfs.folder(path, &target.root, mode)?;
+    let folder = rootfs.systems_folder(path)?;
     refuse_shared(&folder, path, mounts)?;
     tmpfs
         .attach(&folder)
@@ -272,49 +267,19 @@ fn attach(rootfs: &Rootfs, tmpfs: &Tmpfs, mounts: &Mounts, target: &Target) -> R
 
 /// Binds a file of the tmpfs over its place.
 fn bind(
+    rootfs: &Rootfs,
     tmpfs: &Tmpfs,
     name: &str,
     spot: &Spot,
     mounts: &Mounts,
-    target: &Target,
 ) -> Result<(), Error> {
-    let mount_point = mount_point(spot, &target.user).map_err(|trouble| trouble.at(&spot.path))?;
+    let mount_point = spot
+        .mount_point(rootfs)
+        .map_err(|trouble| trouble.at(&spot.path))?;
     refuse_shared(&mount_point, &spot.path, mounts)?;
     tmpfs
         .bind(name, mount_point)
         .map_err(failed("bind the credential over its place"))
-}
-
-/// Opens the file to bind over; where there is none, makes an empty one, as
-/// the container's user, or as root where that user may not.
-fn mount_point(spot: &Spot, user: &Identity) -> Result<OwnedFd, Trouble> {
-    if !spot.occupied {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let make = || fs::openat(&spot.folder, &*spot.name, flags | OFlags::CLOEXEC, mode);
-        let made = match user
-            .act(make)
-            .map_err(|error| Trouble::of("act as its user", error))?
-        {
-            Err(Errno::ACCESS) => {
-                make().and_then(|file| fs::fchown(&file, Some(user.uid), Some(user.gid)))
-            }
-            made => made.map(drop),
-        };
-        match made {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(Trouble::of("make it", error)),
-        }
-    }
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = fs::openat(&spot.folder, &*spot.name, flags, Mode::empty())
-        .map_err(|error| Trouble::of("open it", error))?;
-    // What is open now is what is mounted over, whatever the name says later.
-    let stat = fs::fstat(&file).map_err(|error| Trouble::of("stat it", error))?;
-    match fs::FileType::from_raw_mode(stat.st_mode) {
-        fs::FileType::RegularFile => Ok(file),
-        _ => Err(Trouble::NotFile("thing that changes")),
-    }
 }
 
 fn refuse_shared(place: &OwnedFd, path: &Path, mounts: &Mounts) -> Result<(), Error> {

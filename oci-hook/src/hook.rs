@@ -71,6 +71,8 @@ pub fn run(stdin: impl std::os::fd::AsFd) -> Result<(), Error> {
         Some(store) => store.find(&state.id)?,
         None => None,
     };
+    // Only the wrapper's own bundle calls us, and only for its container.
+    let container = container.filter(|container| container.has_bundle(&state.bundle));
     let Some(container) = container else {
         return Err(Error::Unprepared(state.id));
     };
@@ -89,7 +91,7 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let path = state.bundle.join("config.json");
     let bytes = read_config(&path)?;
     let spec = Spec::from_json(&bytes)?;
-    let target = Target::of(&spec, &state.bundle, &record.payload)?;
+    let target = Target::of(&spec, &state.bundle, &record.payload, state.pid)?;
     delivery::deliver(state.pid, &target, &record.payload)?;
     Ok(())
 }

@@ -2,8 +2,17 @@
 //! container is not done on their behalf either.
 
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+/// Who may do what in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    /// The user that its process runs as.
+    pub user: Identity,
+    /// Its root. In a user namespace that is no root of the host's.
+    pub root: Identity,
+}
 
 /// A user with groups, in the ids of the namespace we run in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +57,20 @@ impl Identity {
     fn assume(&self) -> Result<(), Errno> {
         set_thread_groups(&self.groups)?;
         set_thread_res_gid(None, self.gid, None)?;
-        set_thread_res_uid(None, self.uid, None)
+        set_thread_res_uid(None, self.uid, None)?;
+        stay_undumpable()
     }
 
     fn assume_reversed(&self) -> Result<(), Errno> {
         set_thread_res_uid(None, self.uid, None)?;
         set_thread_res_gid(None, self.gid, None)?;
-        set_thread_groups(&self.groups)
+        set_thread_groups(&self.groups)?;
+        stay_undumpable()
     }
+}
+
+/// Forbids core dumps again: a change of ids sets a process to whatever
+/// `fs.suid_dumpable` says (prctl(2), `PR_SET_DUMPABLE`).
+fn stay_undumpable() -> Result<(), Errno> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }

@@ -7,10 +7,12 @@
 )]
 
 use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::process::Signal;
+use rustix::io::FdFlags;
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::identity::Identity;
@@ -31,19 +33,38 @@ pub fn end_with_us(command: &mut Command) {
 }
 
 /// Makes a command's process run as somebody else, for good: real, effective
-/// and saved ids, and exactly their groups.
-pub fn become_identity(command: &mut Command, identity: &Identity) {
+/// and saved ids, and exactly their groups. It inherits no fd of the engine's
+/// but the standard ones, writes no file larger than `largest` bytes, and ends
+/// when we do.
+///
+/// # Errors
+/// When our own fds cannot be listed.
+pub fn become_identity(command: &mut Command, identity: &Identity, largest: u64) -> io::Result<()> {
     let Identity { uid, gid, groups } = identity.clone();
+    let inherited = inherited_fds()?;
+    let limit = Rlimit {
+        current: Some(largest),
+        maximum: Some(largest),
+    };
     // SAFETY: the closure makes system calls only, on values made before the
     // fork; the process has one thread then, so per-thread calls are enough.
+    // The fds were open a moment ago, and one that is closed only says EBADF.
     unsafe {
         command.pre_exec(move || {
+            for fd in &inherited {
+                let fd = BorrowedFd::borrow_raw(*fd);
+                let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
+            }
+            setrlimit(Resource::Fsize, limit)?;
             set_thread_groups(&groups)?;
             set_thread_res_gid(gid, gid, gid)?;
             set_thread_res_uid(uid, uid, uid)?;
+            // Last, since a change of ids takes this wish back.
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             Ok(())
         });
     }
+    Ok(())
 }
 
 /// Closes every fd above standard error: runc before 1.1.12 leaks some of its
@@ -51,17 +72,22 @@ pub fn become_identity(command: &mut Command, identity: &Identity) {
 ///
 /// To be called first thing in `main`, before anything of ours is open.
 pub fn close_inherited_fds() -> io::Result<()> {
-    let mut inherited = Vec::new();
-    for entry in std::fs::read_dir("/proc/self/fd")? {
-        let name = entry?.file_name();
-        let fd = name.to_str().and_then(|name| name.parse::<i32>().ok());
-        inherited.extend(fd.filter(|fd| *fd > 2));
-    }
-    for fd in inherited {
+    for fd in inherited_fds()? {
         // SAFETY: nothing of this process owns an fd above 2 yet. The list
         // holds the listing's own fd too, which is closed by now: that call
         // only says EBADF.
         let _ = unsafe { rustix::io::try_close(fd) };
     }
     Ok(())
+}
+
+/// The fds above standard error that are open now.
+fn inherited_fds() -> io::Result<Vec<RawFd>> {
+    let mut inherited = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let name = entry?.file_name();
+        let fd = name.to_str().and_then(|name| name.parse::<RawFd>().ok());
+        inherited.extend(fd.filter(|fd| *fd > 2));
+    }
+    Ok(inherited)
 }

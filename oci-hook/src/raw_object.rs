@@ -1,6 +1,7 @@
 //! A JSON object whose values stay the bytes they were, in their order.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -22,13 +23,16 @@ impl<'a> RawObject<'a> {
         found.find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
-    /// Keys and values in their order, a key that stands twice only once.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0
-            .iter()
-            .enumerate()
-            .filter(|(at, (key, _))| !self.0[at + 1..].iter().any(|(later, _)| later == key))
-            .map(|(_, (key, value))| (key.as_ref(), *value))
+    /// Keys and values in their order, a key that stands twice only where it
+    /// stands last.
+    pub fn entries(&self) -> Vec<(&str, &'a RawValue)> {
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let last_first = self.0.iter().rev().filter(|(key, _)| seen.insert(key));
+        let mut entries: Vec<_> = last_first
+            .map(|(key, value)| (key.as_ref(), *value))
+            .collect();
+        entries.reverse();
+        entries
     }
 
     /// Reads the value of a key as an object; a missing or `null` one is empty.
@@ -102,6 +106,7 @@ mod tests {
         let object: RawObject = serde_json::from_str(text).unwrap();
         let entries: Vec<_> = object
             .entries()
+            .into_iter()
             .map(|(key, value)| (key, value.get()))
             .collect();
         assert_eq!(

@@ -15,6 +15,9 @@ use crate::ticket::{Handle, InvalidTicket, MAX_SIZE, Ticket};
 const LEDGERS: &str = "redeemed";
 const MAX_LEDGER: u64 = 1 << 20;
 
+/// By how many seconds a clock may have been set back since a ticket was issued.
+const MAX_CLOCK_SKEW: u64 = 60;
+
 /// Why a ticket is not redeemed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,6 +41,9 @@ pub enum Error {
         /// For how long, in seconds.
         seconds: u64,
     },
+    /// It was issued later than now.
+    #[error("it was issued in the future; set the system's clock")]
+    FromTheFuture,
     /// The container was created from another image.
     #[error("it is for image {wanted:?}, and this container was created from {found}")]
     Image {
@@ -126,6 +132,9 @@ fn redeem_from(
         let seconds = now - ticket.expires;
         return Err(Error::Expired { seconds });
     }
+    if ticket.issued > now + MAX_CLOCK_SKEW {
+        return Err(Error::FromTheFuture);
+    }
     check_image(&ticket, bearer)?;
     let used_up = enter(&ledgers, handle, &ticket, bearer.id)?;
     if used_up {
@@ -142,16 +151,19 @@ fn find(handle: &Handle, folders: &[PathBuf]) -> Result<Option<(OwnedFd, OwnedFd
         let Some(folder) = open_tickets(path, handle.owner)? else {
             continue;
         };
-        match fs::openat(
+        match fs::openat2(
             &folder,
             handle.id.as_str(),
             file::READ_HOSTILE,
             Mode::empty(),
+            ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS,
         ) {
             Ok(ticket) => return Ok(Some((folder, ticket))),
             Err(Errno::NOENT) => {}
             // A link, or a socket: there is something, and it is no ticket.
-            Err(Errno::LOOP | Errno::NXIO) => return Err(Error::File { uid: handle.owner }),
+            Err(Errno::LOOP | Errno::NXIO | Errno::XDEV) => {
+                return Err(Error::File { uid: handle.owner });
+            }
             Err(error) => return Err(failed("open the ticket")(error)),
         }
     }
@@ -167,25 +179,33 @@ fn open_tickets(path: &Path, uid: u32) -> Result<Option<OwnedFd>, Error> {
     };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let outer = match fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve) {
-        Ok(outer) => outer,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR) => return Err(refused()),
-        Err(error) => return Err(failed("open the ticket's folder")(error)),
-    };
-    let inner = match fs::openat(&outer, TICKETS, flags, Mode::empty()) {
-        Ok(inner) => inner,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(_) => return Err(refused()),
-    };
-    for fd in [&outer, &inner] {
-        let stat = fs::fstat(fd).map_err(failed("stat the ticket's folder"))?;
-        let private = stat.st_uid == uid && stat.st_mode & 0o077 == 0;
-        if !private || !file::in_memory(fd).map_err(failed("statfs the ticket's folder"))? {
+    let mut folder: Option<OwnedFd> = None;
+    for part in [path, Path::new(TICKETS)] {
+        // Below the first folder nobody's mount is entered: it could be a
+        // user's own FUSE file system, which answers when it likes.
+        let opened = match &folder {
+            None => fs::openat2(fs::CWD, part, flags, Mode::empty(), resolve),
+            Some(outer) => {
+                let resolve = resolve | ResolveFlags::NO_XDEV;
+                fs::openat2(outer, part, flags, Mode::empty(), resolve)
+            }
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Err(refused()),
+            Err(error) => return Err(failed("open the ticket's folder")(error)),
+        };
+        if !file::in_memory(&opened).map_err(failed("statfs the ticket's folder"))? {
             return Err(refused());
         }
+        let stat = fs::fstat(&opened).map_err(failed("stat the ticket's folder"))?;
+        if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
+            return Err(refused());
+        }
+        folder = Some(opened);
     }
-    Ok(Some(inner))
+    Ok(folder)
 }
 
 fn read(ticket: OwnedFd, handle: &Handle) -> Result<Ticket, Error> {

@@ -6,15 +6,17 @@
 //! held as an fd and never looked up by name again.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
-use crate::identity::Identity;
+use crate::file;
+use crate::identity::{Identity, Users};
+use crate::spot::Spot;
+use crate::trouble::{Error, Trouble};
 
 /// How often a link in the last place is followed; the kernel allows 40 over
 /// a whole path.
@@ -24,111 +26,60 @@ const MAX_LINKS: usize = 8;
 /// EAGAIN).
 const MAX_RETRIES: usize = 128;
 
-/// Why a place in the rootfs cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{path} in the container {trouble}")]
-pub struct Error {
-    /// The path in the container.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub trouble: Trouble,
-}
-
-/// What is wrong with a place.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// Links lead in a circle, or too far.
-    #[error("is a loop of symbolic links; mend the image")]
-    Loop,
-    /// A link on the way leads nowhere.
-    #[error("goes through a symbolic link that leads nowhere; mend the image")]
-    Dangling,
-    /// Something on the way is no folder.
-    #[error("goes through something that is not a folder; mend the image")]
-    NotFolder,
-    /// What is there is no regular file.
-    #[error("is a {0}, and a file belongs there; mend the image or the volume")]
-    NotFile(&'static str),
-    /// It leads into a file system of the kernel's.
-    #[error("leads into a file system of the kernel's (proc, sys or cgroup); mend the image")]
-    Kernel,
-    /// A mount on it would show outside the container.
-    #[error(
-        "is on a volume mounted with shared propagation, where a credential would show on the \
-         host; mount the volume without 'shared'"
-    )]
-    Shared,
-    /// The file system is mounted read-only.
-    #[error("is missing, and its file system is read-only; make it in the image or the volume")]
-    ReadOnly,
-    /// The container's user may not read what is there.
-    #[error("cannot be read by uid {0}; give it to that user with chown")]
-    Unreadable(u32),
-    /// The container's user may not write what is there.
-    #[error("cannot be written by uid {0}; give it to that user with chown")]
-    Unwritable(u32),
-    /// What is there is no JSON object.
-    #[error("is not a JSON object; mend it or remove it")]
-    NotJson,
-    /// What is there is larger than such a file may be.
-    #[error("is larger than {0} bytes; remove it")]
-    TooLarge(u64),
-    /// A system call failed.
-    #[error("cannot be used: failed to {0}: {1}")]
-    System(&'static str, io::Error),
-}
-
-impl Trouble {
-    /// This trouble, at a place.
-    pub fn at(self, path: &Path) -> Error {
-        Error {
-            path: path.to_owned(),
-            trouble: self,
-        }
-    }
-
-    /// Reads an error of a look-up or a creation.
-    pub fn of(action: &'static str, error: Errno) -> Self {
-        match error {
-            Errno::LOOP => Self::Loop,
-            Errno::NOTDIR => Self::NotFolder,
-            Errno::ROFS => Self::ReadOnly,
-            error => Self::System(action, error.into()),
-        }
-    }
-}
-
 /// A container's root file system, before pivot_root.
 #[derive(Debug)]
 pub struct Rootfs {
     fd: OwnedFd,
-}
-
-/// A file's place: its folder, held open, and its name in there.
-#[derive(Debug)]
-pub struct Spot {
-    /// The folder.
-    pub folder: OwnedFd,
-    /// The file's name: one component, no link at the time it was looked at.
-    pub name: OsString,
-    /// The path that led here, for messages.
-    pub path: PathBuf,
-    /// Whether a regular file is there.
-    pub occupied: bool,
+    users: Users,
 }
 
 impl Rootfs {
     /// Opens the rootfs by the path that the engine's side gave it.
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(path: &Path, users: Users) -> Result<Self, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_MAGICLINKS;
         fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve)
-            .map(|fd| Self { fd })
+            .map(|fd| Self { fd, users })
             .map_err(|error| Trouble::of("open the rootfs", error).at(path))
     }
 
-    /// Opens what a path leads to.
-    pub fn open_file(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    /// Who may do what in it.
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// Opens a regular file for reading, through links; as our own user.
+    pub fn read_file(&self, path: &Path) -> Result<OwnedFd, Trouble> {
+        let found = self.resolve(path, OFlags::PATH);
+        let found = found.map_err(|error| Trouble::of("open it", error))?;
+        reopen(&found, OFlags::RDONLY).map(|(file, _)| file)
+    }
+
+    /// Makes something in a folder as the container's user, or, where that
+    /// user may not write and the folder is in the container's own layer, as
+    /// the container's root; says whether it was the latter.
+    ///
+    /// In a volume nothing is done that its user could not do: what is there
+    /// may be the host's, or another container's.
+    pub fn make<T>(
+        &self,
+        folder: &OwnedFd,
+        action: impl Fn() -> Result<T, Errno>,
+    ) -> Result<(T, bool), Errno> {
+        match self.users.user.act(&action)? {
+            Err(Errno::ACCESS) if self.owns(folder)? => {
+                self.users.root.act(&action)?.map(|made| (made, true))
+            }
+            made => made.map(|made| (made, false)),
+        }
+    }
+
+    /// Whether a folder lies on the rootfs itself rather than on a mount.
+    fn owns(&self, folder: &OwnedFd) -> Result<bool, Errno> {
+        Ok(mount_id(&self.fd)? == mount_id(folder)?)
+    }
+
+    fn resolve(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC;
         let mut tries = 0;
@@ -141,11 +92,28 @@ impl Rootfs {
         }
     }
 
-    /// Opens a folder; folders that are missing on the way are made for
-    /// `owner`, by `owner` where they may and by root where they may not.
-    pub fn folder(&self, path: &Path, owner: &Identity, mode: Mode) -> Result<OwnedFd, Error> {
+    /// Opens a folder; folders that are missing on the way are made for the
+    /// container's user, with mode 0700.
+    pub fn users_folder(&self, path: &Path) -> Result<OwnedFd, Error> {
+        self.folder(path, &|parent, name| self.make_users_folder(parent, name))
+    }
+
+    /// Opens a folder of the system's; folders that are missing on the way are
+    /// made for the container's root, with mode 0755, in the container's own
+    /// layer or on a tmpfs.
+    pub fn systems_folder(&self, path: &Path) -> Result<OwnedFd, Error> {
+        self.folder(path, &|parent, name| {
+            if !self.owns(parent)? && !file::in_memory(parent)? {
+                return Err(Errno::ACCESS);
+            }
+            let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
+            self.users.root.act(|| fs::mkdirat(parent, name, mode))?
+        })
+    }
+
+    fn folder(&self, path: &Path, make: &Make<'_>) -> Result<OwnedFd, Error> {
         let folder = match self.open_folder(path) {
-            Err(Errno::NOENT) => self.make_folders(path, owner, mode)?,
+            Err(Errno::NOENT) => self.make_folders(path, make)?,
             found => found.map_err(|error| Trouble::of("open it", error).at(path))?,
         };
         refuse_kernel_file_systems(&folder).map_err(|trouble| trouble.at(path))?;
@@ -154,13 +122,13 @@ impl Rootfs {
 
     /// Finds the place of a file, through a link in the last place too. Missing
     /// folders on the way are made with mode 0700.
-    pub fn spot(&self, path: &Path, owner: &Identity) -> Result<Spot, Error> {
+    pub fn spot(&self, path: &Path) -> Result<Spot, Error> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 return Err(Trouble::NotFile("folder").at(&path));
             };
-            let folder = self.folder(parent, owner, Mode::RWXU)?;
+            let folder = self.users_folder(parent)?;
             let kind =
                 kind_of(&folder, name).map_err(|error| Trouble::of("stat it", error).at(&path))?;
             let occupied = match kind {
@@ -184,10 +152,10 @@ impl Rootfs {
     }
 
     fn open_folder(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        self.open_file(path, OFlags::PATH | OFlags::DIRECTORY)
+        self.resolve(path, OFlags::PATH | OFlags::DIRECTORY)
     }
 
-    fn make_folders(&self, path: &Path, owner: &Identity, mode: Mode) -> Result<OwnedFd, Error> {
+    fn make_folders(&self, path: &Path, make: &Make<'_>) -> Result<OwnedFd, Error> {
         let failed = |error| Trouble::of("make it", error);
         let mut so_far = PathBuf::from("/");
         let mut folder = self
@@ -202,10 +170,7 @@ impl Rootfs {
             so_far.push(name);
             folder = match self.open_folder(&so_far) {
                 Err(Errno::NOENT) => {
-                    make_folder(&folder, name, owner, mode).map_err(|error| match error {
-                        Errno::EXIST => Trouble::Dangling.at(&so_far),
-                        error => failed(error).at(&so_far),
-                    })?;
+                    make(&folder, name).map_err(|error| self.not_made(error).at(&so_far))?;
                     self.open_folder(&so_far)
                 }
                 found => found,
@@ -214,19 +179,56 @@ impl Rootfs {
         }
         Ok(folder)
     }
+
+    fn make_users_folder(&self, parent: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
+        let ((), by_root) = self.make(parent, || fs::mkdirat(parent, name, Mode::RWXU))?;
+        if !by_root {
+            return Ok(());
+        }
+        // In the container's own layer nobody else is at work before it runs.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = fs::openat(parent, name, flags, Mode::empty())?;
+        let Identity { uid, gid, .. } = self.users.user;
+        fs::fchown(&made, Some(uid), Some(gid))
+    }
+
+    /// Reads an error of making a folder.
+    fn not_made(&self, error: Errno) -> Trouble {
+        match error {
+            // Nothing was found there, and yet something is: a link.
+            Errno::EXIST => Trouble::Dangling,
+            Errno::ACCESS | Errno::PERM => Trouble::Unwritable(self.users.user.uid.as_raw()),
+            error => Trouble::of("make it", error),
+        }
+    }
 }
 
-/// Makes a folder as its owner, or as root and then given to the owner where
-/// the owner may not write: then the owner cannot swap it meanwhile either.
-fn make_folder(parent: &OwnedFd, name: &OsStr, owner: &Identity, mode: Mode) -> Result<(), Errno> {
-    match owner.act(|| fs::mkdirat(parent, name, mode))? {
-        Err(Errno::ACCESS) => {}
-        made => return made,
+/// Makes one folder in another.
+type Make<'a> = dyn Fn(&OwnedFd, &OsStr) -> Result<(), Errno> + 'a;
+
+/// Opens for use what was found as an `O_PATH` fd: a regular file, and not one
+/// of the kernel's. A device is never opened, since opening alone may act.
+pub fn reopen(found: &OwnedFd, flags: OFlags) -> Result<(OwnedFd, Stat), Trouble> {
+    let stat = fs::fstat(found).map_err(|error| Trouble::of("stat it", error))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => {}
+        other => return Err(Trouble::NotFile(kind_name(other))),
     }
-    fs::mkdirat(parent, name, mode)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = fs::openat(parent, name, flags, Mode::empty())?;
-    fs::fchown(&made, Some(owner.uid), Some(owner.gid))
+    refuse_kernel_file_systems(found)?;
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let file =
+        fs::open(path, flags, Mode::empty()).map_err(|error| Trouble::of("open it", error))?;
+    Ok((file, stat))
+}
+
+/// The mount that something lies on; Linux before 5.8 tells only its device.
+fn mount_id(place: impl AsFd) -> Result<u64, Errno> {
+    let stat = fs::statx(place, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+    if stat.stx_mask & StatxFlags::MNT_ID.bits() != 0 {
+        return Ok(stat.stx_mnt_id);
+    }
+    Ok(u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor))
 }
 
 fn kind_of(folder: &OwnedFd, name: &OsStr) -> Result<Option<FileType>, Errno> {
@@ -260,18 +262,31 @@ fn kind_name(kind: FileType) -> &'static str {
     }
 }
 
-/// Refuses folders in the kernel's own file systems, by the magic of the fd
-/// at hand (statfs(2), CVE-2025-52881).
-fn refuse_kernel_file_systems(folder: &OwnedFd) -> Result<(), Trouble> {
-    const PROC: u64 = 0x9fa0;
-    const SYSFS: u64 = 0x6265_6572;
-    const CGROUP: u64 = 0x0027_e0eb;
-    const CGROUP2: u64 = 0x6367_7270;
-    const DEVPTS: u64 = 0x1cd1;
-    const MQUEUE: u64 = 0x1980_0202;
-    let stat = fs::fstatfs(folder).map_err(|error| Trouble::of("statfs it", error))?;
+/// The kernel's own file systems, by their magic (statfs(2)).
+const OF_THE_KERNEL: [u64; 15] = [
+    0x0000_9fa0, // proc
+    0x6265_6572, // sysfs
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x0000_1cd1, // devpts
+    0x1980_0202, // mqueue
+    0x6462_6720, // debugfs
+    0x7472_6163, // tracefs
+    0x7363_6673, // securityfs
+    0xcafe_4a11, // bpf
+    0x6265_6570, // configfs
+    0x4249_4e4d, // binfmt_misc
+    0xde5e_81e4, // efivarfs
+    0xf97c_ff8c, // selinuxfs
+    0x6e73_6673, // nsfs
+];
+
+/// Refuses what lies in a file system of the kernel's, by the magic of the fd
+/// at hand (CVE-2025-52881).
+fn refuse_kernel_file_systems(place: &OwnedFd) -> Result<(), Trouble> {
+    let stat = fs::fstatfs(place).map_err(|error| Trouble::of("statfs it", error))?;
     let magic = stat.f_type.cast_unsigned() & 0xffff_ffff;
-    if [PROC, SYSFS, CGROUP, CGROUP2, DEVPTS, MQUEUE].contains(&magic) {
+    if OF_THE_KERNEL.contains(&magic) {
         return Err(Trouble::Kernel);
     }
     Ok(())

@@ -4,6 +4,17 @@ use rustix::process::{Gid, Uid};
 
 use super::*;
 
+fn user(uid: u32, gid: u32) -> Users {
+    Users {
+        user: Identity {
+            uid: Uid::from_raw(uid),
+            gid: Gid::from_raw(gid),
+            groups: Vec::new(),
+        },
+        root: Identity::ROOT,
+    }
+}
+
 /// A rootfs in a folder beside one that must stay as it is. The tests act as
 /// other users, so they need root; `make test` has it.
 struct Image {
@@ -13,12 +24,18 @@ struct Image {
 
 impl Image {
     fn new() -> Self {
+        Self::of(user(0, 0))
+    }
+
+    fn of(users: Users) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), everybody).unwrap();
         let root = folder.path().join("rootfs");
         std::fs::create_dir_all(root.join("home/dev")).unwrap();
         std::fs::create_dir(folder.path().join("outside")).unwrap();
         std::fs::write(folder.path().join("outside/file"), "untouched").unwrap();
-        let rootfs = Rootfs::open(&root).unwrap();
+        let rootfs = Rootfs::open(&root, users).unwrap();
         Self { folder, rootfs }
     }
 
@@ -27,7 +44,7 @@ impl Image {
     }
 
     fn spot(&self, path: &str) -> Result<Spot, Error> {
-        self.rootfs.spot(Path::new(path), &Identity::ROOT)
+        self.rootfs.spot(Path::new(path))
     }
 
     fn assert_nothing_outside_changed(&self) {
@@ -138,53 +155,94 @@ fn scenario_56_a_dangling_link_on_the_way_is_refused() {
 
 #[test]
 fn scenario_56_a_link_into_proc_is_refused() {
-    let image = Image::new();
-    let proc = image.path("proc");
-    std::fs::create_dir(&proc).unwrap();
     // What matters is the file system's magic, so the host's own will do.
-    let rootfs = Rootfs::open(Path::new("/")).unwrap();
-    let error = rootfs
-        .folder(Path::new("/proc/self"), &Identity::ROOT, Mode::RWXU)
+    let rootfs = Rootfs::open(Path::new("/"), user(0, 0)).unwrap();
+    let trouble = |path: &str| rootfs.users_folder(Path::new(path)).unwrap_err().trouble;
+    assert!(matches!(trouble("/proc/sys"), Trouble::Kernel));
+    assert!(matches!(trouble("/proc/self/root/tmp"), Trouble::Loop));
+    let file = rootfs.read_file(Path::new("/proc/version"));
+    assert!(matches!(file, Err(Trouble::Kernel)));
+}
+
+#[test]
+fn scenario_56_a_device_is_not_so_much_as_opened() {
+    let image = Image::new();
+    // Character device 10:200 is tun, 1:3 null: opening either would work.
+    let mode = Mode::from_raw_mode(0o666);
+    let null = fs::makedev(1, 3);
+    fs::mknodat(
+        fs::CWD,
+        image.path("home/passwd"),
+        FileType::CharacterDevice,
+        mode,
+        null,
+    )
+    .unwrap();
+    let found = image
+        .rootfs
+        .read_file(Path::new("/home/passwd"))
         .unwrap_err();
-    assert!(
-        matches!(error.trouble, Trouble::Kernel | Trouble::Loop),
-        "{error}"
-    );
-    let error = rootfs
-        .folder(
-            Path::new("/proc/self/root/tmp"),
-            &Identity::ROOT,
-            Mode::RWXU,
-        )
-        .unwrap_err();
-    assert!(matches!(error.trouble, Trouble::Loop), "{error}");
+    assert!(matches!(found, Trouble::NotFile("device")), "{found:?}");
 }
 
 #[test]
 fn missing_folders_belong_to_the_user_also_where_the_user_may_not_write() {
-    let image = Image::new();
-    let user = Identity {
-        uid: Uid::from_raw(1000),
-        gid: Gid::from_raw(1001),
-        groups: Vec::new(),
-    };
-    std::fs::set_permissions(
-        image.folder.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
-    image
-        .rootfs
-        .spot(Path::new("/home/new/.claude/file"), &user)
-        .unwrap();
+    let image = Image::of(user(1000, 1001));
+    image.spot("/home/new/.claude/file").unwrap();
     for path in ["home/new", "home/new/.claude"] {
         let metadata = image.path(path).metadata().unwrap();
-        assert_eq!(
-            (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777),
-            (1000, 1001, 0o700),
-            "{path}"
-        );
+        let seen = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+        assert_eq!(seen, (1000, 1001, 0o700), "{path}");
     }
     assert_eq!(image.path("home").metadata().unwrap().uid(), 0);
-    assert!(rustix::process::geteuid().is_root());
+}
+
+#[test]
+fn scenario_58_in_a_volume_nothing_is_made_that_its_user_could_not_make() {
+    let volume = Path::new("/dev/shm");
+    let rootfs = Rootfs::open(Path::new("/"), user(1000, 1000)).unwrap();
+    let private = tempfile::tempdir_in(volume).unwrap();
+    let path = private.path().join("folder/file");
+    let error = rootfs.spot(&path).unwrap_err();
+    assert!(
+        matches!(error.trouble, Trouble::Unwritable(1000)),
+        "{error}"
+    );
+    let spot = rootfs.spot(&private.path().join("file"));
+    let error = spot.unwrap().create(&rootfs, b"x").unwrap_err();
+    assert!(matches!(error, Trouble::Unwritable(1000)), "{error}");
+    assert_eq!(std::fs::read_dir(private.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn scenario_58_what_was_swapped_after_it_was_read_is_not_written() {
+    let image = Image::new();
+    std::fs::write(image.path("home/dev/file"), "old").unwrap();
+    let spot = image.spot("/home/dev/file").unwrap();
+    let old = spot.read(&image.rootfs, 100).unwrap();
+    std::fs::remove_file(image.path("home/dev/file")).unwrap();
+    // A folder cannot be renamed over, so this would be written in place.
+    let mode = Mode::from_raw_mode(0o666);
+    fs::mknodat(
+        fs::CWD,
+        image.path("home/dev/file"),
+        FileType::CharacterDevice,
+        mode,
+        fs::makedev(1, 3),
+    )
+    .unwrap();
+    spot.replace(&image.rootfs, &old, b"new").unwrap();
+    assert_eq!(std::fs::read(image.path("home/dev/file")).unwrap(), b"new");
+    assert!(image.path("home/dev/file").metadata().unwrap().is_file());
+}
+
+#[test]
+fn an_error_shows_what_the_image_wrote_in_escaped_form() {
+    let error = Trouble::Loop.at(Path::new("/home/\u{1b}[2J\nlevel=error"));
+    assert!(
+        error
+            .to_string()
+            .starts_with(r#""/home/\u{1b}[2J\nlevel=error" in"#),
+        "{error}"
+    );
 }

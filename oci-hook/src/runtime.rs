@@ -114,7 +114,7 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
     let low_level = LowLevel::find(name, config.low_level.as_deref())?;
     match arguments.verb() {
         Verb::Create | Verb::Run => create::start(arguments, &low_level, &config, log),
-        Verb::Exec => pass(&low_level, &exec::prepare(arguments)?),
+        Verb::Exec => pass(&low_level, &exec::prepare(arguments, &low_level)?),
         Verb::Delete => {
             sweep(log);
             pass(&low_level, &arguments)
@@ -137,6 +137,10 @@ fn pass(low_level: &LowLevel, arguments: &Arguments) -> Result<ExitCode, Error> 
 /// Forgets containers that are gone. Trouble with that is no reason to fail
 /// the call at hand.
 fn sweep(log: &Log) {
+    // A rootless engine has no business in root's folder.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
     let swept = match Store::open() {
         Ok(Some(store)) => store.sweep(),
         Ok(None) => Ok(()),

@@ -68,20 +68,6 @@ pub struct Hook<'a> {
     pub timeout: u32,
 }
 
-/// An id mapping of a user namespace.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IdMapping {
-    /// The first id inside.
-    #[serde(rename = "containerID")]
-    pub container_id: u32,
-    /// The first id outside.
-    #[serde(rename = "hostID")]
-    pub host_id: u32,
-    /// How many.
-    pub size: u32,
-}
-
 /// The user that the container's process runs as, in the container's ids.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -137,15 +123,6 @@ impl<'a> Spec<'a> {
         let mounts: Option<Vec<Mount>> = self.top.read("mounts")?;
         let sources = mounts.unwrap_or_default().into_iter();
         Ok(sources.filter_map(|mount| mount.source).collect())
-    }
-
-    /// The mappings of users and groups where the container has a user
-    /// namespace of its own; both empty where it has none.
-    pub fn id_mappings(&self) -> Result<(Vec<IdMapping>, Vec<IdMapping>), Invalid> {
-        let linux = self.top.object("linux")?;
-        let users: Option<_> = linux.read("uidMappings")?;
-        let groups: Option<_> = linux.read("gidMappings")?;
-        Ok((users.unwrap_or_default(), groups.unwrap_or_default()))
     }
 
     /// The `config.json` with a payload's variables, an absolute rootfs and,

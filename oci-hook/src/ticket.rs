@@ -30,6 +30,9 @@ pub const MAX_SIZE: u64 = 1 << 20;
 /// The longest life a ticket may be given, in seconds.
 pub const MAX_LIFETIME: u64 = 24 * 60 * 60;
 
+/// The most containers that one ticket may be for.
+pub const MAX_CONTAINERS: u32 = 1000;
+
 /// A ticket as it lies in the ticket folder.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +62,7 @@ pub struct Ticket {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// How many containers; at least 1.
+    /// How many containers, from 1 to [`MAX_CONTAINERS`].
     pub containers: u32,
     /// The image reference the container must have been created from, to the
     /// letter as it was given to the engine; `None` for any.
@@ -98,9 +101,9 @@ pub enum InvalidTicket {
     /// Its life is longer than a ticket may live, or ends before it starts.
     #[error("its life is not within {MAX_LIFETIME} seconds")]
     Lifetime,
-    /// It is for no container at all.
-    #[error("it is for no container")]
-    NoContainers,
+    /// It is for no container at all, or for more than a ledger holds.
+    #[error("it must be for 1 to {MAX_CONTAINERS} containers")]
+    Containers,
 }
 
 impl From<serde_json::Error> for InvalidTicket {
@@ -129,8 +132,8 @@ impl Ticket {
         if lifetime.is_none_or(|seconds| seconds > MAX_LIFETIME) {
             return Err(InvalidTicket::Lifetime);
         }
-        if ticket.limits.containers == 0 {
-            return Err(InvalidTicket::NoContainers);
+        if !(1..=MAX_CONTAINERS).contains(&ticket.limits.containers) {
+            return Err(InvalidTicket::Containers);
         }
         Ok(ticket)
     }

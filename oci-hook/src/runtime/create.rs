@@ -1,6 +1,7 @@
 //! `create` and `run`: serving a container before the low-level runtime has it.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +14,7 @@ use super::log::Log;
 use super::low_level::{self, LowLevel};
 use super::{Error, hide_memory, pass, resolver};
 use crate::config::Config;
-use crate::container::{Container, ContainerId, Record, Store};
+use crate::container::{self, Container, ContainerId, Marker, Record, Store};
 use crate::file;
 use crate::payload::Payload;
 use crate::redeem::{self, Bearer};
@@ -34,28 +35,51 @@ pub fn start(
     config: &Config,
     log: &Log,
 ) -> Result<ExitCode, Error> {
+    hide_memory()?;
     super::sweep(log);
+    let root = low_level.state_folder(&arguments);
     let Some(asked) = Asked::read(&arguments)? else {
+        forget(&arguments, &root)?;
         return pass(low_level, &arguments);
     };
-    hide_memory()?;
     let store = Store::open_or_create()?;
-    let known = match store.find(&asked.id)? {
+    let known = match store.find_in(&root, &asked.id)? {
         Some(container) => container
             .record()?
             .filter(|record| record.handle == asked.handle),
         None => None,
     };
     let first = known.is_none();
-    let served = serve(&asked, known, &store, low_level, config, &arguments, log)
-        .and_then(|served| served.hand_over(arguments, low_level));
-    // A container that never started keeps nothing; one that started before
-    // may do so again.
-    let failed = !matches!(served, Ok(code) if code == ExitCode::SUCCESS);
-    if failed && first {
-        store.remove(&asked.id)?;
+    match serve(&asked, known, &store, low_level, &root, config, log) {
+        Ok(served) => served.hand_over(arguments, low_level),
+        Err(error) => {
+            // What we refuse keeps nothing. What the low-level runtime refuses
+            // keeps its login: the same container may be started again.
+            if first && !matches!(error, Error::Container(container::Error::OtherRoot { .. })) {
+                store.remove(&asked.id)?;
+            }
+            Err(error)
+        }
     }
-    served
+}
+
+/// A container without a ticket is a new one, whatever was served by its id.
+fn forget(arguments: &Arguments, root: &Path) -> Result<(), Error> {
+    let Some(id) = arguments.container() else {
+        return Ok(());
+    };
+    let Ok(id) = ContainerId::try_from(OsString::from(id)) else {
+        return Ok(());
+    };
+    if !Store::mentions(&id) {
+        return Ok(());
+    }
+    if let Some(store) = Store::open()?
+        && store.find_in(root, &id)?.is_some()
+    {
+        store.remove(&id)?;
+    }
+    Ok(())
 }
 
 /// A container that asks to be served.
@@ -80,9 +104,14 @@ impl Asked {
         let config_path = arguments
             .config()
             .unwrap_or_else(|| bundle.join("config.json"));
-        // What cannot be read the low-level runtime reports in its own words.
-        let Ok(config) = file::read_path(&config_path, spec::MAX_SIZE) else {
-            return Ok(None);
+        let config = match file::read_path(&config_path, spec::MAX_SIZE) {
+            Ok(config) => config,
+            // The low-level runtime says so in its own words.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                let path = config_path;
+                return Err(Error::Read { path, source });
+            }
         };
         if !mentions_a_ticket(&config) {
             return Ok(None);
@@ -130,8 +159,8 @@ fn serve(
     known: Option<Record>,
     store: &Store,
     low_level: &LowLevel,
+    root: &Path,
     config: &Config,
-    arguments: &Arguments,
     log: &Log,
 ) -> Result<Served, Error> {
     let invalid = |source| Error::Spec {
@@ -139,16 +168,21 @@ fn serve(
         source,
     };
     let spec = Spec::from_json(&asked.config).map_err(invalid)?;
+    let engine = EngineRecord::find(&spec, &asked.bundle, &asked.id).map_err(invalid)?;
+    let marker = Marker {
+        root: root.to_owned(),
+        alive: engine.alive.clone(),
+    };
+    let container = store.claim(&asked.id, &marker)?;
     let mut record = match known {
         Some(record) => resolver::refresh(record, config.resolver.as_deref(), log),
-        None => redeem(asked, &spec, store)?,
+        None => redeem(asked, engine, store)?,
     };
-    refuse_copy_on_disk(low_level, arguments, &record.payload)?;
+    refuse_copy_on_disk(low_level, root, &record.payload)?;
     record.configured = spec
         .process()
         .configured(&record.payload)
         .map_err(invalid)?;
-    let container = store.make(&asked.id)?;
     container.save(&record)?;
     let hook_path = hook_path()?;
     let hook = Hook {
@@ -158,12 +192,14 @@ fn serve(
         timeout: HOOK_TIMEOUT,
     };
     let hook = record.payload.touches_files().then_some(&hook);
-    let root = spec
+    let rootfs = spec
         .root()
         .map_err(invalid)?
         .unwrap_or_else(|| "rootfs".into());
-    let root = asked.bundle.join(root);
-    let edited = spec.edited(&record.payload, &root, hook).map_err(invalid)?;
+    let rootfs = asked.bundle.join(rootfs);
+    let edited = spec
+        .edited(&record.payload, &rootfs, hook)
+        .map_err(invalid)?;
     let bundle = container.write_bundle(&edited)?;
     Ok(Served {
         container,
@@ -192,12 +228,7 @@ impl Served {
     }
 }
 
-fn redeem(asked: &Asked, spec: &Spec<'_>, store: &Store) -> Result<Record, Error> {
-    let engine =
-        EngineRecord::find(spec, &asked.bundle, &asked.id).map_err(|source| Error::Spec {
-            path: asked.config_path.clone(),
-            source,
-        })?;
+fn redeem(asked: &Asked, engine: EngineRecord, store: &Store) -> Result<Record, Error> {
     if asked.by_variable && engine.image_sets(HANDLE_VARIABLE, &asked.handle.expose()) {
         return Err(Error::NamedByImage(asked.handle.masked()));
     }
@@ -220,7 +251,6 @@ fn redeem(asked: &Asked, spec: &Spec<'_>, store: &Store) -> Result<Record, Error
         request: ticket.request,
         payload: ticket.payload,
         configured: Vec::new(),
-        alive: engine.alive,
     })
 }
 
@@ -242,19 +272,10 @@ fn hook_path() -> Result<PathBuf, Error> {
 }
 
 /// Refuses variables where the low-level runtime would copy them to a disk.
-fn refuse_copy_on_disk(
-    low_level: &LowLevel,
-    arguments: &Arguments,
-    payload: &Payload,
-) -> Result<(), Error> {
+fn refuse_copy_on_disk(low_level: &LowLevel, root: &Path, payload: &Payload) -> Result<(), Error> {
     if payload.env.is_empty() || !low_level.copies_config() {
         return Ok(());
     }
-    let name = low_level.path().file_name().unwrap_or_default();
-    let root = match arguments.global("root") {
-        Some(root) => PathBuf::from(root),
-        None => Path::new("/run").join(name),
-    };
     let existing = root
         .ancestors()
         .find_map(|folder| std::fs::File::open(folder).ok());
@@ -264,6 +285,6 @@ fn refuse_copy_on_disk(
     }
     Err(Error::CopyOnDisk {
         runtime: low_level.path().to_owned(),
-        path: root,
+        path: root.to_owned(),
     })
 }

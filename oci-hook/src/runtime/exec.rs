@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::arguments::Arguments;
+use super::low_level::LowLevel;
 use super::{Error, hide_memory};
 use crate::container::{Container, ContainerId, Store};
 use crate::file;
@@ -14,7 +15,8 @@ use crate::spec::{self, Process};
 /// configuration, so without this a variable of ours is missing in it. Without
 /// a process file (`runc exec ID command`) the low-level runtime takes the
 /// environment of the bundle it was given at `create`, which is ours already.
-pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
+pub fn prepare(arguments: Arguments, low_level: &LowLevel) -> Result<Arguments, Error> {
+    hide_memory()?;
     let Some(id) = arguments.container() else {
         return Ok(arguments);
     };
@@ -22,13 +24,13 @@ pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
     let Ok(id) = ContainerId::try_from(OsString::from(id)) else {
         return Ok(arguments);
     };
-    let (Some(container), Some(path)) = (served(&id)?, arguments.process()) else {
+    let (Some(container), Some(path)) = (served(&id, low_level, &arguments)?, arguments.process())
+    else {
         return Ok(arguments);
     };
     let Some(record) = container.record()? else {
         return Ok(arguments);
     };
-    hide_memory()?;
     let bytes = file::read_path(&path, spec::MAX_SIZE).map_err(|source| Error::Read {
         path: path.clone(),
         source,
@@ -43,9 +45,13 @@ pub fn prepare(arguments: Arguments) -> Result<Arguments, Error> {
 
 /// The folder of a container, if it is served. Trouble with the store is no
 /// trouble of a container that has no folder in it.
-fn served(id: &ContainerId) -> Result<Option<Container>, Error> {
+fn served(
+    id: &ContainerId,
+    low_level: &LowLevel,
+    arguments: &Arguments,
+) -> Result<Option<Container>, Error> {
     match Store::open() {
-        Ok(Some(store)) => Ok(store.find(id)?),
+        Ok(Some(store)) => Ok(store.find_in(&low_level.state_folder(arguments), id)?),
         Err(error) if Store::mentions(id) => Err(error.into()),
         Ok(None) | Err(_) => Ok(None),
     }

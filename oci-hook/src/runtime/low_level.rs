@@ -84,6 +84,14 @@ impl LowLevel {
         self.path.file_name().is_none_or(|name| name != "runc")
     }
 
+    /// The folder it keeps its state in for this call (`--root`).
+    pub fn state_folder(&self, arguments: &Arguments) -> PathBuf {
+        match arguments.global("root") {
+            Some(root) => PathBuf::from(root),
+            None => Path::new("/run").join(self.path.file_name().unwrap_or_default()),
+        }
+    }
+
     /// Replaces this process by the runtime.
     pub fn become_it(&self, arguments: &Arguments) -> Result<Infallible, Error> {
         let error = Command::new(&self.path).args(arguments.words()).exec();

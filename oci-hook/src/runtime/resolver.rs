@@ -1,17 +1,17 @@
 //! Resolving a request again when its container restarts: as the ticket's
-//! owner, in a process that has nothing of ours but a pipe.
+//! owner, in a process that has nothing of ours but three files in memory.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsFd;
+use std::io::{self, Seek, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
-use rustix::process::{Gid, Uid};
-use zeroize::Zeroizing;
+use rustix::io::Errno;
+use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pidfd_open};
 
 use super::log::Log;
 use crate::config;
@@ -26,7 +26,7 @@ use crate::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 /// How long the resolver may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-const MAX_ANSWER: usize = 4 << 20;
+const MAX_ANSWER: u64 = 4 << 20;
 const MAX_REASON: u64 = 4 << 10;
 
 /// Why a request is not resolved again.
@@ -40,8 +40,6 @@ enum Error {
     TimeLimit,
     #[error("it ended with {status}: {reason}")]
     Refused { status: ExitStatus, reason: String },
-    #[error("its answer is longer than {MAX_ANSWER} bytes")]
-    TooLong,
     #[error("its answer is not one of schema {SCHEMA}; install one version of both sides")]
     Answer,
     #[error("failed to {0}: {1}")]
@@ -77,6 +75,11 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Paylo
     }
     let (identity, home) = owner_of(owner)?;
     let question = to_wiped_json(resolution).map_err(|_| Error::Answer)?;
+    let (answer, reason) = (memory("answer")?, memory("reason")?);
+    let share = |file: &File| {
+        file.try_clone()
+            .map_err(failed("share a file with the resolver"))
+    };
     let mut command = Command::new(resolver);
     command
         .arg("resolve")
@@ -84,22 +87,20 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Paylo
         .env("HOME", home)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .current_dir("/")
-        .stdin(in_memory(&question).map_err(failed("hand over the request"))?)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    raw::end_with_us(&mut command);
-    raw::become_identity(&mut command, &identity);
-    let mut child = command.spawn().map_err(failed("start the resolver"))?;
-    let answer = hear_out(&mut child);
-    if answer.is_err() {
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(failed("wait for the resolver"))?;
-    let answer = answer?;
+        .process_group(0)
+        .stdin(filled("request", &question)?)
+        .stdout(share(&answer)?)
+        .stderr(share(&reason)?);
+    raw::become_identity(&mut command, &identity, MAX_ANSWER)
+        .map_err(failed("drop privileges for the resolver"))?;
+    let child = command.spawn().map_err(failed("start the resolver"))?;
+    let status = wait(child)?;
     if !status.success() {
-        let reason = reason(&mut child);
+        let reason = first_line(reason);
         return Err(Error::Refused { status, reason });
     }
+    let answer = rewound(answer)?;
+    let answer = file::read_bounded(answer, MAX_ANSWER).map_err(failed("read the answer"))?;
     let resolved: Resolved = serde_json::from_slice(&answer).map_err(|_| Error::Answer)?;
     if resolved.schema != SCHEMA {
         return Err(Error::Answer);
@@ -124,56 +125,64 @@ fn owner_of(uid: u32) -> Result<(Identity, PathBuf), Error> {
     Ok((identity, entry.home))
 }
 
-/// A file in memory alone, to be read from its start: unlike a pipe it does
-/// not make us wait for the reader.
-fn in_memory(bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::from(rustix::fs::memfd_create("request", MemfdFlags::CLOEXEC)?);
-    file.write_all(bytes)?;
-    file.rewind()?;
+/// A file in memory alone: unlike a pipe it makes neither side wait for the
+/// other, and it is complete when the process is gone, whoever else has it.
+fn memory(name: &str) -> Result<File, Error> {
+    let fd = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC);
+    fd.map(File::from).map_err(failed("make a file in memory"))
+}
+
+fn filled(name: &str, bytes: &[u8]) -> Result<File, Error> {
+    let mut file = memory(name)?;
+    file.write_all(bytes)
+        .map_err(failed("hand over the request"))?;
+    rewound(file)
+}
+
+fn rewound(mut file: File) -> Result<File, Error> {
+    file.rewind().map_err(failed("read a file in memory"))?;
     Ok(file)
 }
 
-/// Reads the answer to its end, within the time limit.
-fn hear_out(child: &mut Child) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let until = Instant::now() + TIME_LIMIT;
-    // Never grown, since growing would leave copies of secrets behind.
-    let mut answer = Zeroizing::new(vec![0; MAX_ANSWER + 1]);
-    let mut length = 0;
-    let Some(stdout) = &mut child.stdout else {
-        return Ok(answer);
-    };
-    loop {
-        wait_for(&stdout, until)?;
-        let read = stdout
-            .read(&mut answer[length..])
-            .map_err(failed("read the answer"))?;
-        length += read;
-        if read == 0 {
-            answer.truncate(length);
-            return Ok(answer);
-        }
-        if length > MAX_ANSWER {
-            return Err(Error::TooLong);
-        }
+/// Waits for the resolver within the time limit, and ends it, with all of its
+/// process group, when that is over.
+fn wait(mut child: Child) -> Result<ExitStatus, Error> {
+    let ended = has_ended(&child);
+    if !matches!(ended, Ok(true))
+        && let Some(group) = Pid::from_raw(child.id().cast_signed())
+    {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let status = child.wait().map_err(failed("wait for the resolver"))?;
+    if ended? {
+        Ok(status)
+    } else {
+        Err(Error::TimeLimit)
     }
 }
 
-fn wait_for(fd: impl AsFd, until: Instant) -> Result<(), Error> {
-    let left = until.saturating_duration_since(Instant::now());
-    let left = Timespec::try_from(left).map_err(|_| Error::TimeLimit)?;
-    match poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&left)) {
-        Ok(0) => Err(Error::TimeLimit),
-        Ok(_) => Ok(()),
-        Err(error) => Err(failed("wait for the answer")(error)),
+/// Whether the process ended within the time limit.
+fn has_ended(child: &Child) -> Result<bool, Error> {
+    let pid = Pid::from_raw(child.id().cast_signed()).ok_or(Error::TimeLimit)?;
+    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed("watch the resolver"))?;
+    let until = Instant::now() + TIME_LIMIT;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(|_| Error::TimeLimit)?;
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
+            Ok(events) => return Ok(events > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(failed("wait for the resolver")(error)),
+        }
     }
 }
 
 /// What the resolver said on standard error, one line of it.
-fn reason(child: &mut Child) -> String {
-    let mut text = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let _ = stderr.take(MAX_REASON).read_to_end(&mut text);
-    }
+fn first_line(reason: File) -> String {
+    let text = rewound(reason)
+        .ok()
+        .and_then(|file| file::read_start(file, MAX_REASON).ok())
+        .unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     text.lines()
         .next()
