@@ -36,12 +36,12 @@ pub fn start(
     log: &Log,
 ) -> Result<ExitCode, Error> {
     hide_memory()?;
-    super::sweep(log);
     let root = low_level.state_folder(&arguments);
     let Some(asked) = Asked::read(&arguments)? else {
         forget(&arguments, &root)?;
         return pass(low_level, &arguments);
     };
+    super::sweep(log);
     let store = Store::open_or_create()?;
     let known = match store.find_in(&root, &asked.id)? {
         Some(container) => container
