@@ -418,10 +418,11 @@ impl Container {
     /// Writes the process file of one exec and returns its path.
     ///
     /// The low-level runtime reads it after this process has become that
-    /// runtime, so it is named after our pid, and removed by the first exec or
-    /// sweep that finds the pid gone.
+    /// runtime, so it is named after our pid and the namespace that the pid is
+    /// of, and removed by the first exec or sweep there that finds it gone.
     pub fn write_process(&self, process: &[u8]) -> Result<PathBuf, Error> {
-        let name = format!("{PROCESS_PREFIX}{}.json", std::process::id());
+        let (namespace, pid) = (pid_namespace()?, std::process::id());
+        let name = format!("{PROCESS_PREFIX}{namespace}-{pid}.json");
         file::replace(&self.folder, &name, process)
             .map_err(|error| system("write", &self.path.join(&name), error))?;
         Ok(self.path.join(name))
@@ -430,10 +431,12 @@ impl Container {
     /// Removes the process files of execs that are over.
     pub fn drop_finished_processes(&self) -> Result<(), Error> {
         let names = file::names(&self.folder).map_err(|error| system("list", &self.path, error))?;
+        // Another namespace's pids say nothing here.
+        let ours = format!("{PROCESS_PREFIX}{}-", pid_namespace()?);
         for name in names {
             let pid = name
                 .trim_start_matches('.')
-                .strip_prefix(PROCESS_PREFIX)
+                .strip_prefix(&ours)
                 .and_then(|rest| rest.split('.').next())
                 .and_then(|pid| pid.parse::<u32>().ok());
             let Some(pid) = pid else { continue };
@@ -467,6 +470,13 @@ fn system(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Er
         path: path.to_owned(),
         source: source.into(),
     }
+}
+
+/// The number of our pid namespace.
+fn pid_namespace() -> Result<u64, Error> {
+    let path = Path::new("/proc/self/ns/pid");
+    let stat = fs::stat(path).map_err(|error| system("stat", path, error))?;
+    Ok(stat.st_ino)
 }
 
 #[cfg(test)]
@@ -583,9 +593,13 @@ mod tests {
             .unwrap();
         let own = container.write_process(b"{}").unwrap();
         // Larger than any pid_max, so this pid is never alive.
-        file::write_new(&container.folder, "process-4999999.json", b"{}").unwrap();
+        let over = format!("process-{}-4999999.json", pid_namespace().unwrap());
+        let elsewhere = "process-1-4999999.json";
+        file::write_new(&container.folder, &over, b"{}").unwrap();
+        file::write_new(&container.folder, elsewhere, b"{}").unwrap();
         container.drop_finished_processes().unwrap();
         assert!(own.exists());
-        assert!(!container.path.join("process-4999999.json").exists());
+        assert!(!container.path.join(over).exists());
+        assert!(container.path.join(elsewhere).exists());
     }
 }

@@ -9,19 +9,24 @@ mod failures;
 mod hostile;
 mod lab;
 mod leak;
+mod registration;
+mod session;
 mod transparency;
 mod user;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Conclusion, Trial};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // A test mostly waits for an engine.
     arguments.test_threads.get_or_insert(4);
     if arguments.list {
-        let all = trials().into_iter().chain(leak::last_trials());
+        let all = trials()
+            .into_iter()
+            .chain(registration::trials())
+            .chain(leak::last_trials());
         return libtest_mimic::run(&arguments, all.collect()).exit_code();
     }
     match test(&arguments) {
@@ -37,9 +42,16 @@ fn main() -> ExitCode {
 fn test(arguments: &Arguments) -> anyhow::Result<bool> {
     lab::start()?;
     let first = libtest_mimic::run(arguments, trials());
+    // One at a time: it changes the engines themselves.
+    let alone = Arguments {
+        test_threads: Some(1),
+        ..arguments.clone()
+    };
+    let second = libtest_mimic::run(&alone, registration::trials());
     let last = libtest_mimic::run(arguments, leak::last_trials());
     lab::stop()?;
-    Ok(!first.has_failed() && !last.has_failed())
+    let all = [first, second, last];
+    Ok(!all.iter().any(Conclusion::has_failed))
 }
 
 fn trials() -> Vec<Trial> {
@@ -49,6 +61,7 @@ fn trials() -> Vec<Trial> {
         failures::trials(),
         hostile::trials(),
         leak::trials(),
+        session::trials(),
         transparency::trials(),
     ];
     subsystems.into_iter().flatten().collect()

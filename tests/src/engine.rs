@@ -178,6 +178,12 @@ impl Engine {
         Ok(fs::read_link(format!("/proc/{}/ns/pid", self.init()?))?)
     }
 
+    /// Makes it read its `daemon.json` again. It returns before that is done.
+    pub fn reload(&self) -> Result<()> {
+        // The init hands signals on to dockerd.
+        Ok(kill(self.init()?, Signal::SIGHUP)?)
+    }
+
     /// Stops it: containers, shims, mounts and cgroups go with it.
     pub fn stop(&self) -> Result<()> {
         kill(self.init()?, Signal::SIGTERM)?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nix::pty::{Winsize, openpty};
 
 const ROWS: NonZeroU16 = NonZeroU16::new(50).expect("not zero");
@@ -74,6 +74,31 @@ impl Terminal {
                 bail!("none of {texts:?} came up on the screen:\n{screen}");
             }
             thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Changes the terminal's size, as a person does with a window.
+    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+        let size = rustix::termios::Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        Ok(rustix::termios::tcsetwinsize(&self.master, size)?)
+    }
+
+    /// Waits until the program has ended; its exit code.
+    pub fn finish(&mut self, limit: Duration) -> Result<i32> {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return status.code().context("ended by a signal");
+            }
+            if Instant::now() > end {
+                bail!("it does not end:\n{}", self.contents());
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
