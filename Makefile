@@ -12,6 +12,7 @@ ENGINE_DIR ?= $(TARGET_DIR)/$(HOST)/engine
 
 plugins = $(DESTDIR)$(PREFIX)/libexec/docker/cli-plugins
 libexec = $(DESTDIR)$(PREFIX)/libexec/docker-jackin
+man = $(DESTDIR)$(PREFIX)/share/man/man1
 
 .PHONY: help build build-engine install uninstall test lint bench demo clean
 
@@ -32,14 +33,15 @@ build-engine:
 	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --profile engine --target $(HOST) -p jackin-oci-hook
 
 install:
-	install -d $(plugins) $(libexec)
+	install -d $(plugins) $(libexec) $(man)
 	install -m 0755 $(CLI_DIR)/docker-jackin $(plugins)/docker-jackin
 	install -m 0755 $(ENGINE_DIR)/docker-jackin-runtime $(ENGINE_DIR)/docker-jackin-hook $(libexec)/
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-runc
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-crun
+	install -m 0644 share/man/man1/*.1 $(man)/
 
 uninstall:
-	rm -f $(plugins)/docker-jackin
+	rm -f $(plugins)/docker-jackin $(man)/docker-jackin.1 $(man)/docker-jackin-*.1
 	rm -f $(libexec)/docker-jackin-runtime $(libexec)/docker-jackin-hook
 	rm -f $(libexec)/docker-jackin-runtime-runc $(libexec)/docker-jackin-runtime-crun
 	[ ! -d $(libexec) ] || rmdir --ignore-fail-on-non-empty $(libexec)

@@ -64,6 +64,11 @@ enum Verb {
     },
 }
 
+/// The command line, for the man pages that are made from it.
+pub fn command_line() -> clap::Command {
+    CommandLine::command()
+}
+
 /// Parses the command line and carries it out.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
