@@ -24,7 +24,7 @@ fn pages() -> Vec<(String, Vec<u8>)> {
             let man = clap_mangen::Man::new(command.disable_version_flag(true))
                 .source("docker-jackin")
                 .manual("Docker Jackin");
-            man.render(&mut page).unwrap();
+            man.render(&mut page).expect("a page fits in memory");
             (name, page)
         })
         .collect()
