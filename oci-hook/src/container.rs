@@ -9,17 +9,16 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::file;
-use crate::folder::ENGINE_FOLDER;
 use crate::payload::{Payload, VariableName};
 use crate::secret::Secret;
 use crate::ticket::{Handle, to_wiped_json};
@@ -168,170 +167,6 @@ pub struct Configured {
     pub value: Secret,
 }
 
-/// The folder with all containers that are served.
-#[derive(Debug)]
-pub struct Store {
-    root: OwnedFd,
-    containers: OwnedFd,
-    path: PathBuf,
-}
-
-impl Store {
-    /// Opens the store if anything was ever kept in it.
-    pub fn open() -> Result<Option<Self>, Error> {
-        Self::open_at(Path::new(ENGINE_FOLDER))
-    }
-
-    /// Opens the store, made where it is missing.
-    ///
-    /// # Errors
-    /// When its folder is not on tmpfs, or not root's alone.
-    pub fn open_or_create() -> Result<Self, Error> {
-        Self::create_at(Path::new(ENGINE_FOLDER))
-    }
-
-    /// Whether there is a folder of this container, in a store that may not
-    /// be fit for use.
-    pub fn mentions(id: &ContainerId) -> bool {
-        let containers = Path::new(ENGINE_FOLDER).join("containers");
-        containers.join(id.as_str()).exists()
-    }
-
-    fn open_at(path: &Path) -> Result<Option<Self>, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let root = match fs::open(path, flags, Mode::empty()) {
-            Ok(root) => root,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(system("open", path, error)),
-        };
-        match file::open_folder(&root, "containers") {
-            Ok(containers) => Self::checked(root, containers, path).map(Some),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(system("open", &path.join("containers"), error)),
-        }
-    }
-
-    pub(crate) fn create_at(path: &Path) -> Result<Self, Error> {
-        if let Some(store) = Self::open_at(path)? {
-            return Ok(store);
-        }
-        match fs::mkdir(path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(system("make", path, error)),
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let root =
-            fs::open(path, flags, Mode::empty()).map_err(|error| system("open", path, error))?;
-        let containers = file::make_folder(&root, "containers")
-            .map_err(|error| system("make", &path.join("containers"), error))?;
-        Self::checked(root, containers, path)
-    }
-
-    fn checked(root: OwnedFd, containers: OwnedFd, path: &Path) -> Result<Self, Error> {
-        let stat = fs::fstat(&root).map_err(|error| system("stat", path, error))?;
-        let uid = rustix::process::geteuid().as_raw();
-        if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(Error::NotOurs { path, uid });
-        }
-        if !file::in_memory(&root).map_err(|error| system("statfs", path, error))? {
-            let path = path.to_owned();
-            return Err(Error::OnDisk { path });
-        }
-        let path = path.to_owned();
-        Ok(Self {
-            root,
-            containers,
-            path,
-        })
-    }
-
-    /// The store's own root folder, `/run/docker-jackin`.
-    pub fn root(&self) -> impl AsFd + '_ {
-        &self.root
-    }
-
-    /// The folder of a container that is served.
-    pub fn find(&self, id: &ContainerId) -> Result<Option<Container>, Error> {
-        match file::open_folder(&self.containers, id.as_str()) {
-            Ok(folder) => Ok(Some(self.container(id, folder))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(system("open", &self.path_of(id), error)),
-        }
-    }
-
-    /// The folder of a container that is served under a runtime's state
-    /// folder; one of another state folder is another container.
-    pub fn find_in(&self, root: &Path, id: &ContainerId) -> Result<Option<Container>, Error> {
-        let Some(container) = self.find(id)? else {
-            return Ok(None);
-        };
-        let marker = container.marker()?;
-        Ok(marker
-            .is_some_and(|marker| marker.root == root)
-            .then_some(container))
-    }
-
-    /// The folder of a container, made where it is missing, with its marker.
-    ///
-    /// # Errors
-    /// When it belongs to another engine's container of the same id.
-    pub fn claim(&self, id: &ContainerId, marker: &Marker) -> Result<Container, Error> {
-        let folder = file::make_folder(&self.containers, id.as_str())
-            .map_err(|error| system("make", &self.path_of(id), error))?;
-        let container = self.container(id, folder);
-        match container.marker()? {
-            Some(other) if other.root != marker.root && other.is_alive() => {
-                let id = id.clone();
-                let root = other.root;
-                return Err(Error::OtherRoot { id, root });
-            }
-            Some(same) if same == *marker => {}
-            _ => container.mark(marker)?,
-        }
-        Ok(container)
-    }
-
-    /// Forgets a container and everything kept for it.
-    pub fn remove(&self, id: &ContainerId) -> Result<(), Error> {
-        file::remove_tree(&self.containers, id.as_str())
-            .map_err(|error| system("remove", &self.path_of(id), error))
-    }
-
-    /// Forgets every container that its engine no longer knows, and the
-    /// process files of execs that are over.
-    ///
-    /// A folder without a marker has no secret in it: the marker comes first.
-    pub fn sweep(&self) -> Result<(), Error> {
-        let names = file::names(&self.containers)
-            .map_err(|error| system("list", &self.path.join("containers"), error))?;
-        for name in names {
-            let id = ContainerId::try_from(OsString::from(name))?;
-            let Some(container) = self.find(&id)? else {
-                continue;
-            };
-            match container.marker()? {
-                Some(marker) if marker.is_alive() => container.drop_finished_processes()?,
-                Some(_) => self.remove(&id)?,
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn path_of(&self, id: &ContainerId) -> PathBuf {
-        self.path.join("containers").join(id.as_str())
-    }
-
-    fn container(&self, id: &ContainerId, folder: OwnedFd) -> Container {
-        Container {
-            id: id.clone(),
-            folder,
-            path: self.path_of(id),
-        }
-    }
-}
-
 /// The folder of one container.
 #[derive(Debug)]
 pub struct Container {
@@ -341,18 +176,25 @@ pub struct Container {
 }
 
 impl Marker {
-    fn is_alive(&self) -> bool {
+    /// Whether the engine still knows the container.
+    pub fn is_alive(&self) -> bool {
         !matches!(self.alive.try_exists(), Ok(false))
     }
 }
 
 impl Container {
+    /// The container whose open folder this is.
+    pub fn in_folder(id: ContainerId, folder: OwnedFd, path: PathBuf) -> Self {
+        Self { id, folder, path }
+    }
+
     /// Whether this is where its bundle lies.
     pub fn has_bundle(&self, bundle: &Path) -> bool {
         self.path.join(BUNDLE) == bundle
     }
 
-    fn marker(&self) -> Result<Option<Marker>, Error> {
+    /// Whose it is; `None` while its folder is being made.
+    pub fn marker(&self) -> Result<Option<Marker>, Error> {
         let Some(bytes) = self.read(MARKER, MAX_MARKER)? else {
             return Ok(None);
         };
@@ -361,7 +203,8 @@ impl Container {
             .map_err(|_| self.damaged())
     }
 
-    fn mark(&self, marker: &Marker) -> Result<(), Error> {
+    /// Says whose it is.
+    pub fn mark(&self, marker: &Marker) -> Result<(), Error> {
         let unwritable = |error: io::Error| system("write", &self.path.join(MARKER), error);
         let bytes = serde_json::to_vec(marker).map_err(|error| unwritable(error.into()))?;
         file::replace(&self.folder, MARKER, &bytes).map_err(unwritable)
@@ -464,7 +307,7 @@ impl Container {
     }
 }
 
-fn system(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Error {
+pub(crate) fn system(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Error {
     Error::System {
         action,
         path: path.to_owned(),
@@ -483,25 +326,6 @@ fn pid_namespace() -> Result<u64, Error> {
 mod tests {
     use super::*;
 
-    /// A folder on tmpfs, as `/run` is.
-    fn in_memory() -> tempfile::TempDir {
-        tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .tempdir_in("/dev/shm")
-            .unwrap()
-    }
-
-    fn id(text: &str) -> ContainerId {
-        ContainerId::try_from(OsString::from(text)).unwrap()
-    }
-
-    fn marker(root: &str, alive: &Path) -> Marker {
-        Marker {
-            root: root.into(),
-            alive: alive.to_owned(),
-        }
-    }
-
     #[test]
     fn an_id_that_would_leave_the_folder_is_refused() {
         for text in ["", ".", "..", "a/b", ".hidden", "a\nb", "ü"] {
@@ -511,86 +335,15 @@ mod tests {
             );
         }
         assert!(ContainerId::try_from(OsString::from("a".repeat(256))).is_err());
-        assert_eq!(id("web_1.2+x-y").as_str(), "web_1.2+x-y");
-    }
-
-    #[test]
-    fn nothing_is_kept_on_a_disk_or_in_a_folder_others_may_enter() {
-        let disk = tempfile::tempdir_in("/var/tmp").unwrap();
-        std::fs::set_permissions(
-            disk.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o700),
-        )
-        .unwrap();
-        let error = Store::create_at(disk.path()).unwrap_err();
-        assert!(matches!(error, Error::OnDisk { .. }), "{error}");
-
-        let open = in_memory();
-        std::fs::set_permissions(
-            open.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o750),
-        )
-        .unwrap();
-        let error = Store::create_at(open.path()).unwrap_err();
-        assert!(matches!(error, Error::NotOurs { .. }), "{error}");
-    }
-
-    #[test]
-    fn scenario_52_a_sweep_forgets_what_the_engine_forgot_and_nothing_else() {
-        let folder = in_memory();
-        let engine = tempfile::tempdir().unwrap();
-        let store = Store::create_at(folder.path()).unwrap();
-        store
-            .claim(&id("known"), &marker("/r", engine.path()))
-            .unwrap();
-        let removed = engine.path().join("removed");
-        let container = store
-            .claim(&id("removed"), &marker("/r", &removed))
-            .unwrap();
-        // As a kill in the middle of a write leaves it.
-        file::write_new(&container.folder, ".record.json.new", b"canary").unwrap();
-        file::make_folder(&store.containers, "starting").unwrap();
-
-        store.sweep().unwrap();
-
-        assert!(store.find(&id("known")).unwrap().is_some());
-        assert!(store.find(&id("starting")).unwrap().is_some());
-        assert!(store.find(&id("removed")).unwrap().is_none());
-    }
-
-    #[test]
-    fn one_id_under_two_state_folders_is_two_containers() {
-        let folder = in_memory();
-        let engine = tempfile::tempdir().unwrap();
-        let store = Store::create_at(folder.path()).unwrap();
-        store
-            .claim(&id("c1"), &marker("/one", engine.path()))
-            .unwrap();
-        assert!(
-            store
-                .find_in(Path::new("/one"), &id("c1"))
-                .unwrap()
-                .is_some()
-        );
-        assert!(
-            store
-                .find_in(Path::new("/two"), &id("c1"))
-                .unwrap()
-                .is_none()
-        );
-        let error = store
-            .claim(&id("c1"), &marker("/two", engine.path()))
-            .unwrap_err();
-        assert!(matches!(error, Error::OtherRoot { .. }), "{error}");
+        assert!(ContainerId::try_from(OsString::from("web_1.2+x-y")).is_ok());
     }
 
     #[test]
     fn process_files_go_when_their_exec_is_over() {
-        let folder = in_memory();
-        let store = Store::create_at(folder.path()).unwrap();
-        let container = store
-            .claim(&id("cc"), &marker("/r", Path::new("/")))
-            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let fd = std::fs::File::open(folder.path()).unwrap().into();
+        let id = ContainerId::try_from(OsString::from("c1")).unwrap();
+        let container = Container::in_folder(id, fd, folder.path().to_owned());
         let own = container.write_process(b"{}").unwrap();
         // Larger than any pid_max, so this pid is never alive.
         let over = format!("process-{}-4999999.json", pid_namespace().unwrap());

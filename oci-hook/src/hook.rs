@@ -5,11 +5,12 @@ use std::path::Path;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use crate::container::{self, Container, Store};
+use crate::container::{self, Container};
 use crate::delivery::{self, Target};
 use crate::file;
 use crate::spec::{self, Spec};
 use crate::state::{self, State};
+use crate::store::Store;
 
 /// Why a hook's run failed.
 #[derive(Debug, thiserror::Error)]

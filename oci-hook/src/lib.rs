@@ -28,6 +28,7 @@ pub mod seed;
 pub mod spec;
 pub mod spot;
 pub mod state;
+pub mod store;
 pub mod ticket;
 pub mod tmpfs;
 pub mod trouble;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Timespec};
 use rustix::io::Errno;
 
-use crate::container::{ContainerId, Store};
+use crate::container::ContainerId;
 use crate::file;
 use crate::folder::{self, TICKETS};
+use crate::store::Store;
 use crate::ticket::{Handle, InvalidTicket, MAX_SIZE, Ticket};
 
 const LEDGERS: &str = "redeemed";

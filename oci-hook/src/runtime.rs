@@ -16,7 +16,8 @@ use std::process::ExitCode;
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use crate::container::{self, Store};
+use crate::container;
+use crate::store::Store;
 use crate::{config, redeem, spec};
 
 use arguments::{Arguments, Verb};

@@ -13,7 +13,7 @@ use crate::engine::client::{EngineInfo, RuntimeUser};
 use crate::engine::daemon_json::{DaemonJsonError, is_ours};
 use crate::engine::registration::{Registration, left_as_it_is};
 use crate::failure::{Failure, Kind};
-use jackin_oci_hook::container::Store;
+use jackin_oci_hook::store::Store;
 
 /// What `docker jackin uninstall` takes.
 #[derive(Debug, Clone, clap::Args)]

@@ -14,11 +14,12 @@ use super::log::Log;
 use super::low_level::{self, LowLevel};
 use super::{Error, hide_memory, pass, resolver};
 use crate::config::Config;
-use crate::container::{self, Container, ContainerId, Marker, Record, Store};
+use crate::container::{self, Container, ContainerId, Marker, Record};
 use crate::file;
 use crate::payload::Payload;
 use crate::redeem::{self, Bearer};
 use crate::spec::{self, Hook, Spec};
+use crate::store::Store;
 use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
 
 /// After how many seconds the runtime ends the hook.

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use super::arguments::Arguments;
 use super::low_level::LowLevel;
 use super::{Error, hide_memory};
-use crate::container::{Container, ContainerId, Store};
+use crate::container::{Container, ContainerId};
 use crate::file;
 use crate::spec::{self, Process};
+use crate::store::Store;
 
 /// Gives the process of an exec what its container was given.
 ///
