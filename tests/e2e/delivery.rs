@@ -1,4 +1,4 @@
-//! Scenarios 31 and 43 to 45: what a container is given is there, whatever
+//! Scenarios 43 to 45: what a container is given is there, whatever
 //! its options, in every process, and again after a restart.
 
 use std::thread;
@@ -14,17 +14,12 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::lab::{on_each_engine, on_each_rig};
 use crate::leak::{has_it, payload};
-use crate::user::User;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each_rig("delivery::e43_exec_and_health_check", exec),
         on_each_rig("delivery::e44_restart_stop_start_pause", restart),
         on_each_engine("delivery::e44_killed_under_restart_always", restart_always),
-        on_each_engine(
-            "delivery::e31_a_restart_brings_the_newest_login",
-            newest_login,
-        ),
         on_each_rig("delivery::e45_options", options),
         on_each_engine("delivery::e45_a_volume_on_the_home_keeps_no_secret", volume),
         on_each_engine("delivery::e45_an_image_of_one_static_program", scratch),
@@ -100,8 +95,8 @@ fn restart_always(rig: &Rig) -> Result<()> {
     let outside = outside_pid(rig, &pid)?;
     kill(nix::unistd::Pid::from_raw(outside), Signal::SIGKILL)?;
     for _ in 0..100 {
-        let again = container.inspect("{{.State.Running}} {{.RestartCount}}")?;
-        if again == "true 1" {
+        let again = container.inspect("{{.State.Status}} {{.RestartCount}}")?;
+        if again == "running 1" {
             return has_it(&container, &canary);
         }
         thread::sleep(Duration::from_millis(100));
@@ -110,7 +105,7 @@ fn restart_always(rig: &Rig) -> Result<()> {
 }
 
 /// The process that the engine knows by `pid`.
-fn outside_pid(rig: &Rig, pid: &str) -> Result<i32> {
+pub(crate) fn outside_pid(rig: &Rig, pid: &str) -> Result<i32> {
     for process in jackin_tests::processes::all() {
         let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
         let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
@@ -129,37 +124,6 @@ fn outside_pid(rig: &Rig, pid: &str) -> Result<i32> {
 fn belongs(process: &std::path::Path, rig: &Rig) -> bool {
     let cgroup = std::fs::read_to_string(process.join("cgroup")).unwrap_or_default();
     cgroup.contains(rig.engine.release.name)
-}
-
-fn newest_login(rig: &Rig) -> Result<()> {
-    let (old, new) = (Canary::new()?, Canary::new()?);
-    let user = User::new(1000)?;
-    user.log_in(&old.oauth_token(), "not delivered")?;
-    user.configure(&format!(
-        "[roles.agent]\nimage = \"{BASE}\"\nagents = [\"claude\"]\n"
-    ))?;
-    let name = unique("sync");
-    let started = user.run(
-        rig,
-        &["run", "agent", "-d", "--name", &name, "--", "sleep", "1000"],
-    )?;
-    let container = rig.adopt(name);
-    ensure!(started.code == 0, "{started:?}");
-    let login = "cat ~/.claude/.credentials.json";
-    let seen = container.shell(login)?;
-    ensure!(
-        seen.contains(old.text()) && !seen.contains("not delivered"),
-        "the first login"
-    );
-    user.log_in(&new.oauth_token(), "not delivered")?;
-    rig.engine
-        .docker(&["restart", "-t", "0", &container.name])?;
-    let seen = container.shell(login)?;
-    ensure!(
-        seen.contains(new.text()) && !seen.contains(old.text()),
-        "not the newest login"
-    );
-    Ok(())
 }
 
 /// What a container looks like from inside, one line a fact.

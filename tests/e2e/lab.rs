@@ -24,6 +24,7 @@ static LAB: OnceLock<Lab> = OnceLock::new();
 pub(crate) struct Lab {
     engines: Vec<Arc<Engine>>,
     rigs: Vec<Rig>,
+    remapped: Vec<Rig>,
     // The disk folder goes when this is dropped, after the engines.
     sandbox: Sandbox,
     started: SystemTime,
@@ -40,8 +41,9 @@ pub(crate) fn start() -> Result<()> {
     for release in releases {
         engines.push(Arc::new(Engine::start(release, &sandbox)?));
     }
+    let remapped = Arc::new(Engine::start(Release::remapped(), &sandbox)?);
     let tar = image::base_tar(sandbox.disk())?;
-    for engine in &engines {
+    for engine in engines.iter().chain([&remapped]) {
         engine.wait_until_ready()?;
         image::import(engine, &tar, image::BASE)?;
     }
@@ -49,6 +51,7 @@ pub(crate) fn start() -> Result<()> {
     let lab = Lab {
         engines,
         rigs,
+        remapped: Rig::all(&[remapped]),
         sandbox,
         started,
     };
@@ -60,6 +63,9 @@ pub(crate) fn stop() -> Result<()> {
     let lab = lab()?;
     for engine in &lab.engines {
         engine.stop()?;
+    }
+    for rig in lab.remapped.iter().take(1) {
+        rig.engine.stop()?;
     }
     std::fs::remove_dir_all(lab.sandbox.disk())?;
     Ok(())
@@ -74,6 +80,11 @@ impl Lab {
     /// The folders of the tests.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// An engine with `userns-remap`, once for each low-level runtime.
+    pub(crate) fn remapped(&self) -> &[Rig] {
+        &self.remapped
     }
 
     /// When the tests started.

@@ -9,7 +9,11 @@ mod failures;
 mod hostile;
 mod lab;
 mod leak;
+mod owners;
+mod race;
+mod readme;
 mod registration;
+mod restart;
 mod session;
 mod transparency;
 mod user;
@@ -25,7 +29,7 @@ fn main() -> ExitCode {
     if arguments.list {
         let all = trials()
             .into_iter()
-            .chain(registration::trials())
+            .chain(trials_alone())
             .chain(leak::last_trials());
         return libtest_mimic::run(&arguments, all.collect()).exit_code();
     }
@@ -47,11 +51,18 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
         test_threads: Some(1),
         ..arguments.clone()
     };
-    let second = libtest_mimic::run(&alone, registration::trials());
+    let second = libtest_mimic::run(&alone, trials_alone());
     let last = libtest_mimic::run(arguments, leak::last_trials());
     lab::stop()?;
     let all = [first, second, last];
     Ok(!all.iter().any(Conclusion::has_failed))
+}
+
+/// What changes the engines or the settings of our own programs.
+fn trials_alone() -> Vec<Trial> {
+    let mut all = registration::trials();
+    all.extend(restart::trials_alone());
+    all
 }
 
 fn trials() -> Vec<Trial> {
@@ -61,6 +72,10 @@ fn trials() -> Vec<Trial> {
         failures::trials(),
         hostile::trials(),
         leak::trials(),
+        owners::trials(),
+        race::trials(),
+        readme::trials(),
+        restart::trials(),
         session::trials(),
         transparency::trials(),
     ];

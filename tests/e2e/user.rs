@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
-use jackin_tests::command::{Outcome, run};
+use jackin_tests::command::{Outcome, bounded, run};
 use jackin_tests::rig::{Rig, unique};
 use jackin_tests::sandbox::Sandbox;
 
@@ -66,22 +66,32 @@ impl User {
 
     /// `docker <flags> jackin …`.
     pub(crate) fn jackin_with(&self, flags: &[&str], rig: &Rig, arguments: &[&str]) -> Command {
-        let docker = rig.engine.client();
+        let mut client = self.command(rig, &rig.engine.client());
+        client.args(flags).arg("jackin").args(arguments);
+        client
+    }
+
+    /// A line as they would type it in their shell.
+    pub(crate) fn shell(&self, rig: &Rig, line: &str) -> Command {
+        let mut shell = bounded("sh");
+        shell.args(["-c", line]);
+        self.command(rig, &shell)
+    }
+
+    /// A command as theirs, with one of the engines.
+    fn command(&self, rig: &Rig, command: &Command) -> Command {
         let uid = self.uid.to_string();
         // In front, rather than set on the command, so that it still holds
         // when the command is started in a terminal.
-        let mut client = Command::new("setpriv");
-        client.args(["--reuid", &uid, "--regid", &uid, "--clear-groups"]);
-        client.arg(docker.get_program()).args(docker.get_args());
-        rig.engine.describe(&mut client);
-        client
+        let mut theirs = Command::new("setpriv");
+        theirs.args(["--reuid", &uid, "--regid", &uid, "--clear-groups"]);
+        theirs.arg(command.get_program()).args(command.get_args());
+        rig.engine.describe(&mut theirs);
+        theirs
             .env("HOME", &self.home)
             .env("DOCKER_CONFIG", self.home.join(".docker"))
-            .current_dir("/")
-            .args(flags)
-            .arg("jackin")
-            .args(arguments);
-        client
+            .current_dir("/");
+        theirs
     }
 
     /// Runs `docker jackin …` to its end.

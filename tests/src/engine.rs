@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::binaries;
 use crate::command::{Outcome, bounded, run};
 use crate::project;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{REMAPPED, Sandbox};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -41,6 +41,8 @@ pub struct Release {
     client: PathBuf,
     folders: Vec<PathBuf>,
     crun: Option<PathBuf>,
+    /// The user whose subordinate ids containers get instead of the host's.
+    remap: Option<&'static str>,
 }
 
 impl Release {
@@ -53,6 +55,16 @@ impl Release {
             client: "/usr/bin/docker".into(),
             folders: Vec::new(),
             crun: None,
+            remap: None,
+        }
+    }
+
+    /// The system's own Docker with `userns-remap`.
+    pub fn remapped() -> Self {
+        Self {
+            name: "docker-20.10-remapped",
+            remap: Some(REMAPPED.0),
+            ..Self::of_the_system()
         }
     }
 
@@ -70,6 +82,7 @@ impl Release {
             client: unpacked.join("usr/bin/docker"),
             folders: vec![unpacked.join("usr/bin"), unpacked.join("usr/sbin")],
             crun: Some(unpacked.join("crun/usr/bin/crun")),
+            remap: None,
         })
     }
 }
@@ -95,7 +108,10 @@ impl Engine {
         for path in [folder.join("config"), folder.join("bin"), disk.join("tmp")] {
             fs::create_dir_all(path)?;
         }
-        fs::write(folder.join("daemon.json"), daemon_json().to_string())?;
+        fs::write(
+            folder.join("daemon.json"),
+            daemon_json(&release).to_string(),
+        )?;
         // A copy, since ordinary users must get to it.
         fs::copy(&release.client, folder.join("bin/docker"))?;
         let unshare = spawn(&release, &folder, &disk)?;
@@ -286,12 +302,16 @@ fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Child> {
         .context("failed to start an engine")
 }
 
-fn daemon_json() -> serde_json::Value {
-    json!({ "runtimes": {
+fn daemon_json(release: &Release) -> serde_json::Value {
+    let mut settings = json!({ "runtimes": {
         "crun": { "path": "/usr/bin/crun" },
         "docker-jackin": { "path": binaries::RUNTIME },
         "docker-jackin-crun": { "path": binaries::RUNTIME_CRUN },
-    }})
+    }});
+    if let Some(user) = release.remap {
+        settings["userns-remap"] = user.into();
+    }
+    settings
 }
 
 fn system_path() -> &'static str {

@@ -11,10 +11,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 
 /// The uid and gid of the ordinary user of the tests, here and in images.
 pub const USER: u32 = 1000;
+
+/// A further group of that user's on the host.
+pub const EXTRA_GROUP: u32 = 4711;
+
+/// The user of engines with `userns-remap`, and the first of its 65536 ids.
+pub const REMAPPED: (&str, u32) = ("jackin-remap", 300_000);
 
 /// The namespace's folders.
 #[derive(Debug)]
@@ -30,7 +37,7 @@ impl Sandbox {
     /// stay outside.
     pub fn enter() -> Result<Self> {
         ensure!(
-            nix::unistd::Uid::effective().is_root(),
+            Uid::effective().is_root(),
             "the end-to-end tests start engines and need root: run 'sudo make test'"
         );
         let threads = fs::read_dir("/proc/self/task")?.count();
@@ -72,8 +79,45 @@ impl Sandbox {
         fs::create_dir_all(&session)?;
         fs::set_permissions(&session, Permissions::from_mode(0o700))?;
         chown(&session, Some(USER), Some(USER))?;
-        Ok(())
+        add_users()
     }
+}
+
+/// The home of the ordinary user, as the host's passwd has it.
+pub fn home_of_user() -> Result<String> {
+    let user = User::from_uid(Uid::from_raw(USER))?.context("no ordinary user")?;
+    Ok(user.dir.display().to_string())
+}
+
+/// Makes the users that the tests need, where the machine has none.
+fn add_users() -> Result<()> {
+    let uid = Uid::from_raw(USER);
+    if User::from_uid(uid)?.is_none() {
+        let line = format!("jackin-user:x:{USER}:{USER}::/home/jackin-user:/bin/sh");
+        append("/etc/passwd", &line)?;
+    }
+    let name = User::from_uid(uid)?.context("no ordinary user")?.name;
+    append(
+        "/etc/group",
+        &format!("jackin-extra:x:{EXTRA_GROUP}:{name}"),
+    )?;
+    let (remap, first) = REMAPPED;
+    append("/etc/passwd", &format!("{remap}:x:4712:4712::/:/bin/false"))?;
+    append("/etc/group", &format!("{remap}:x:4712:"))?;
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        append(file, &format!("{remap}:{first}:65536"))?;
+    }
+    Ok(())
+}
+
+fn append(file: &str, line: &str) -> Result<()> {
+    let mut text = fs::read_to_string(file).unwrap_or_default();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    fs::write(file, text).with_context(|| format!("failed to write {file}"))
 }
 
 fn tmpfs(at: &str, options: &str) -> Result<()> {
