@@ -48,26 +48,35 @@ fn wrapper(rootfs: &Path) -> Result<()> {
     fs::copy("/bin/true", nothing)?;
     let wrapper = format!("{RUNTIME}-nothing");
     symlink(RUNTIME, &wrapper)?;
-    let call = |program: &str, served: bool| create(program, "create", rootfs, served);
+    let call = |program: &[&str], served: bool| create(program, "create", rootfs, served);
     compare(
         200,
         vec![
             (
                 "create: bare exec of a runtime that does nothing",
-                Box::new(|| call(nothing, false)),
+                Box::new(|| call(&[nothing], false)),
+            ),
+            (
+                // What any program in between costs: a static one that does
+                // no more than exec.
+                "create: busybox env, which only execs it",
+                Box::new(|| call(&["/bin/busybox", "env", nothing], false)),
             ),
             (
                 "create: wrapper, no ticket",
-                Box::new(|| call(&wrapper, false)),
+                Box::new(|| call(&[&wrapper], false)),
             ),
-            ("create: wrapper, ticket", Box::new(|| call(&wrapper, true))),
+            (
+                "create: wrapper, ticket",
+                Box::new(|| call(&[&wrapper], true)),
+            ),
         ],
     )
 }
 
 /// `runc run` of `true`, the hook included.
 fn low_level(rootfs: &Path) -> Result<()> {
-    let call = |program: &str, served: bool| create(program, "run", rootfs, served);
+    let call = |program: &str, served: bool| create(&[program], "run", rootfs, served);
     compare(
         40,
         vec![
@@ -159,7 +168,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 }
 
 /// A call of a runtime for a new bundle of its own.
-fn create(program: &str, verb: &str, rootfs: &Path, served: bool) -> Result<Command> {
+fn create(program: &[&str], verb: &str, rootfs: &Path, served: bool) -> Result<Command> {
     let folder = Sandbox::memory().join("bench");
     fs::create_dir_all(&folder)?;
     // A machine has few containers at a time, and each start looks at all.
@@ -172,8 +181,9 @@ fn create(program: &str, verb: &str, rootfs: &Path, served: bool) -> Result<Comm
             config["root"]["readonly"] = true.into();
         })?;
     }
-    let mut command = Command::new(program);
+    let mut command = Command::new(program[0]);
     command
+        .args(&program[1..])
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     command.arg("--root").arg(folder.join("state"));
