@@ -187,19 +187,25 @@ fn installing_again_does_nothing(scene: &Scene) -> Result<()> {
 fn dry_run(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig, ODD)?;
     let shown = scene.jackin(&["install", "--dry-run"])?.success()?;
-    ensure!(shown.contains("+") && shown.contains(RUNTIME), "{shown}");
+    ensure!(names_the_runtime(&shown, '+'), "{shown}");
     scene.is_as_before(ODD)?;
     ensure!(!scene.backup().exists(), "a backup was made");
     scene.install()?;
     let installed = scene.text()?;
     let shown = scene.jackin(&["uninstall", "--dry-run"])?.success()?;
-    ensure!(shown.contains("-") && shown.contains(RUNTIME), "{shown}");
+    ensure!(names_the_runtime(&shown, '-'), "{shown}");
     ensure!(
         scene.text()? == installed && scene.known()?,
         "it was changed"
     );
     ensure!(Path::new(RUNTIME_CONFIG).exists(), "the settings are gone");
     Ok(())
+}
+
+/// Whether a patch adds or takes away a line with the wrapper's path.
+fn names_the_runtime(patch: &str, sign: char) -> bool {
+    let mut lines = patch.lines().filter(|line| line.starts_with(sign));
+    lines.any(|line| line.contains(RUNTIME))
 }
 
 fn in_use(rig: &Rig) -> Result<()> {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +19,7 @@ pub struct Terminal {
     master: File,
     screen: Arc<Mutex<vt100::Parser>>,
     child: Child,
+    drawing: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -38,11 +39,12 @@ impl Terminal {
             .spawn()?;
         let master = File::from(pty.master);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)));
-        draw(master.try_clone()?, Arc::clone(&screen));
+        let drawing = draw(master.try_clone()?, Arc::clone(&screen));
         Ok(Self {
             master,
             screen,
             child,
+            drawing,
         })
     }
 
@@ -88,11 +90,14 @@ impl Terminal {
         Ok(rustix::termios::tcsetwinsize(&self.master, size)?)
     }
 
-    /// Waits until the program has ended; its exit code.
+    /// Waits until the program has ended and all it wrote is on the screen;
+    /// its exit code.
     pub fn finish(&mut self, limit: Duration) -> Result<i32> {
         let end = Instant::now() + limit;
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.child.try_wait()?
+                && self.drawing.is_finished()
+            {
                 return status.code().context("ended by a signal");
             }
             if Instant::now() > end {
@@ -127,7 +132,7 @@ fn in_session(command: &Command) -> Command {
     session
 }
 
-fn draw(mut from: File, screen: Arc<Mutex<vt100::Parser>>) {
+fn draw(mut from: File, screen: Arc<Mutex<vt100::Parser>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         // Reading ends with an error when the last program has gone.
@@ -135,5 +140,5 @@ fn draw(mut from: File, screen: Arc<Mutex<vt100::Parser>>) {
             let mut parser = screen.lock().unwrap_or_else(PoisonError::into_inner);
             parser.process(&buffer[..read]);
         }
-    });
+    })
 }
