@@ -139,6 +139,12 @@ fn examples(rig: &Rig) -> Result<()> {
     let user = user()?;
     user.configure(&role(&readme)?)?;
     let mut count = 0;
+    let told = |line: &str, command: &str| -> Result<Outcome> {
+        let told = in_terminal(rig, &user, command)?;
+        ensure!(told.code == 0, "{line}: {told:?}");
+        remove_containers(rig)?;
+        Ok(told)
+    };
     for block in blocks(&readme, "console") {
         let mut lines = block.lines().peekable();
         while let Some(line) = lines.next() {
@@ -147,14 +153,25 @@ fn examples(rig: &Rig) -> Result<()> {
             };
             let shown = lines.next_if(|line| !line.starts_with(['$', '#']));
             count += 1;
-            let told = in_terminal(rig, &user, command)?;
-            ensure!(told.code == 0, "{line}: {told:?}");
+            let told = told(line, command)?;
             if let Some(shown) = shown {
                 ensure!(told.stdout.contains(shown), "{line}: {told:?}");
             }
         }
     }
     ensure!(count > 1, "{count} examples");
+    Ok(())
+}
+
+/// The examples name no container, and not all of them say `--rm`.
+fn remove_containers(rig: &Rig) -> Result<()> {
+    let ours = "ancestor=acme/web-agent:1";
+    let listed = rig
+        .engine
+        .docker(&["ps", "--all", "--quiet", "--filter", ours])?;
+    for id in listed.lines() {
+        rig.engine.try_docker(&["rm", "--force", id])?;
+    }
     Ok(())
 }
 

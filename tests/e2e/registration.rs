@@ -58,9 +58,19 @@ impl<'a> Scene<'a> {
             admin: User::new(0)?,
             usual: fs::read_to_string(&file)?,
         };
+        scene.remove_containers()?;
         scene.forget()?;
         fs::write(file, text)?;
         Ok(scene)
+    }
+
+    /// A test that failed may have left some.
+    fn remove_containers(&self) -> Result<()> {
+        let listed = self.rig.engine.docker(&["ps", "--all", "--quiet"])?;
+        for id in listed.lines() {
+            self.rig.engine.docker(&["rm", "--force", id])?;
+        }
+        Ok(())
     }
 
     /// Makes the engine forget our runtimes. Without the key, 20.10 would not.

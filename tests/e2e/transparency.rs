@@ -220,7 +220,8 @@ fn terminal(scene: &Scene) -> Result<String> {
     let bundle = scene.bundle(&[
         "sh",
         "-c",
-        "tty; stty size; echo end of it; sleep 0.2; exit 5",
+        // runc sets the size once the program runs already.
+        "tty; until stty size | grep -q 50 || [ $((n += 1)) -gt 99 ]; do sleep 0.05; done 2>/dev/null; stty size; echo end of it; sleep 0.2; exit 5",
     ])?;
     bundle.edit(|config| config["process"]["terminal"] = true.into())?;
     let mut command = scene.runtime.command();
