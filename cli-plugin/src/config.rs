@@ -115,6 +115,18 @@ impl fmt::Debug for Value {
 }
 
 impl Config {
+    /// Follows the links in every `workdir`, since the system names the current
+    /// folder without any. A folder that is not there stays as it is written.
+    pub fn follow_links(&mut self) {
+        for workspace in self.workspaces.values_mut() {
+            if let Some(workdir) = &mut workspace.workdir
+                && let Ok(real) = workdir.canonicalize()
+            {
+                *workdir = real;
+            }
+        }
+    }
+
     /// The workspace whose `workdir` holds `folder`; the deepest wins.
     pub fn workspace_of(&self, folder: &Path) -> Option<&str> {
         self.workspaces

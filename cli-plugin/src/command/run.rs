@@ -26,6 +26,7 @@ use crate::request::Request;
 use crate::source::{Reader, Shell};
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
+use given::Given;
 
 /// The exit code of a start that failed before docker was asked, as docker's
 /// own for the same.
@@ -78,7 +79,8 @@ enum Never {}
 
 fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let host = Host::of_this_process()?;
-    let config = config::load(&config::path_of(flags, &host), &host)?;
+    let mut config = config::load(&config::path_of(flags, &host), &host)?;
+    config.follow_links();
     let (role_name, rest) = role_and_rest(arguments.role, &config)?;
     let role = role(&config, &role_name)?;
     let workspace = workspace(&config, arguments.workspace.as_deref(), &host)?;
@@ -111,7 +113,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         },
         now: SystemTime::now(),
     })?;
-    show(&config, &prepared);
+    show(&config, &given, &prepared);
 
     let api = engine::connect(endpoint)?.api_version()?;
     let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(&docker, &host);
@@ -212,8 +214,9 @@ fn workspace<'a>(
     })
 }
 
-fn show(config: &Config, prepared: &Prepared) {
-    for warning in config.warnings.iter().chain(&prepared.warnings) {
+fn show(config: &Config, given: &Given, prepared: &Prepared) {
+    let warnings = config.warnings.iter().chain(&given.warnings);
+    for warning in warnings.chain(&prepared.warnings) {
         terminal::show_warning(warning);
     }
     terminal::show_lines(&prepared.lines);

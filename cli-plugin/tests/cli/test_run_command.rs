@@ -83,6 +83,22 @@ fn a_workspace_is_found_by_folder_and_mounted() {
 }
 
 #[test]
+fn a_workspace_behind_a_link_is_found_by_the_folder_it_leads_to() {
+    let environment = TestEnvironment::new("1.45");
+    let home = environment.home().display();
+    std::os::unix::fs::symlink(environment.home(), environment.home().join("link")).unwrap();
+    environment.configure(&format!(
+        "[roles.web]\nimage = \"i\"\nagents = []\n[workspaces.w]\nworkdir = \"{home}/link/\"\n\
+         mounts = [{{ src = \"link\", dst = \"/w\" }}]\n"
+    ));
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let argv = environment.docker_argv().unwrap().join("|");
+    assert!(argv.contains("dev.jackin.workspace=w"), "{argv}");
+    assert!(argv.contains("target=/w|--workdir|/w|"), "{argv}");
+}
+
+#[test]
 fn scenario_24_the_value_is_in_no_output_in_any_mode() {
     let login =
         format!(r#"{{"claudeAiOauth":{{"accessToken":"{CANARY}","refreshToken":"{CANARY}"}}}}"#);

@@ -85,12 +85,13 @@ fn mount_flags(workspace: &Workspace, folder: &Path) -> Vec<OsString> {
     let mut flags = Vec::new();
     let mut sources = Vec::new();
     for mount in &workspace.mounts {
-        let source = match &workspace.workdir {
+        let source: PathBuf = match &workspace.workdir {
             Some(workdir) => workdir.join(&mount.src).components().collect(),
             None => mount.src.clone(),
         };
         flags.extend(["--mount".into(), mount_value(&source, mount).into()]);
-        sources.push((source, mount));
+        // As the current folder is: without links.
+        sources.push((source.canonicalize().unwrap_or(source), mount));
     }
     if let Some(inside) = inside(&sources, workspace, folder) {
         flags.extend(["--workdir".into(), inside.into()]);

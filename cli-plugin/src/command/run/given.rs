@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
 
 use jackin_oci_hook::ticket::HANDLE_ANNOTATION;
+use zeroize::Zeroizing;
 
 use crate::config::Role;
 use crate::docker::run_flags::{Flag, GivenFlags};
@@ -25,6 +28,8 @@ pub(super) struct Given {
     pub(super) variables: BTreeSet<String>,
     /// The last `--runtime`.
     pub(super) runtime: Option<String>,
+    /// What the user is to know about them.
+    pub(super) warnings: Vec<String>,
 }
 
 /// The flags of the role, which may hold no command.
@@ -75,7 +80,13 @@ fn look_at(given: &mut Given, flag: Flag, host: &Host) -> Result<(), Failure> {
     };
     match name.as_str() {
         "env" => given.variables.extend(named_by(&value, host)),
-        "env-file" => given.variables.extend(named_in_file(&value, host)),
+        "env-file" => match named_in_file(&host.folder().join(&value), host) {
+            Some(names) => given.variables.extend(names),
+            None => given.warnings.push(format!(
+                "--env-file {value} can be read only once, by docker; of the variables in it, \
+                 those that the login needs yield to the login"
+            )),
+        },
         "runtime" => {
             let redeems = value == RUNTIME
                 || value
@@ -108,16 +119,19 @@ fn named_by(text: &str, host: &Host) -> Option<String> {
     }
 }
 
-/// The names in an `--env-file`. One that cannot be read is docker's to
-/// complain about.
-fn named_in_file(path: &str, host: &Host) -> Vec<String> {
-    let text = std::fs::read_to_string(host.folder().join(path)).unwrap_or_default();
-    let text = zeroize::Zeroizing::new(text);
+/// The names in an `--env-file`, or `None` for a pipe, such as the shell makes
+/// of `<(…)`: what is read here, docker would not see any more. A file that
+/// cannot be read is docker's to complain about.
+fn named_in_file(path: &Path, host: &Host) -> Option<BTreeSet<String>> {
+    let there = fs::metadata(path).ok();
+    if there.is_some_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return None;
+    }
+    let text = Zeroizing::new(fs::read_to_string(path).unwrap_or_default());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines = text.lines().map(str::trim_start);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .filter_map(|line| named_by(line, host))
-        .collect()
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Some(lines.filter_map(|line| named_by(line, host)).collect())
 }
 
 #[cfg(test)]
@@ -134,12 +148,28 @@ mod tests {
     fn scenario_43_variables_given_by_flag_are_the_users() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("env");
-        std::fs::write(&file, "# X=1\n\nIN_FILE=a=b\nIN_SHELL\nNOT_IN_SHELL\n").unwrap();
+        fs::write(
+            &file,
+            "\u{feff}FIRST=1\n# X=1\n\nIN_FILE=a=b\nIN_SHELL\nNOT_IN_SHELL\n",
+        )
+        .unwrap();
         let file = file.to_str().unwrap();
         let given =
             looked_over(&["-eA=1", "-e", "B=2", "-e", "NOT_THERE", "--env-file", file]).unwrap();
         let names: Vec<_> = given.variables.iter().map(String::as_str).collect();
-        assert_eq!(names, ["A", "B", "IN_FILE", "IN_SHELL"]);
+        assert_eq!(names, ["A", "B", "FIRST", "IN_FILE", "IN_SHELL"]);
+    }
+
+    #[test]
+    fn scenario_72_a_pipe_of_variables_is_left_to_docker() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+        let given = looked_over(&["--env-file", pipe.to_str().unwrap()]).unwrap();
+        assert!(given.variables.is_empty());
+        assert!(given.warnings[0].contains("read only once"));
+        let missing = looked_over(&["--env-file", "/nonexistent"]).unwrap();
+        assert!(missing.warnings.is_empty(), "docker says it better");
     }
 
     #[test]
