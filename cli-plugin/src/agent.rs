@@ -39,7 +39,13 @@ impl Agent {
     /// variable of such a name is delivered only where the mode grants it.
     pub fn credential_variables(self) -> &'static [&'static str] {
         match self {
-            Self::Claude => &[claude::AUTH_TOKEN, claude::API_KEY, claude::OAUTH_TOKEN],
+            Self::Claude => &[
+                claude::AUTH_TOKEN,
+                claude::API_KEY,
+                claude::API_KEY_DESCRIPTOR,
+                claude::OAUTH_TOKEN,
+                claude::OAUTH_TOKEN_DESCRIPTOR,
+            ],
             Self::Codex => &["OPENAI_API_KEY", "CODEX_API_KEY"],
             Self::Amp => &["AMP_API_KEY"],
             Self::Opencode => &["OPENCODE_API_KEY", "OPENCODE_AUTH_CONTENT"],

@@ -20,8 +20,27 @@ pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
 pub const API_KEY: &str = "ANTHROPIC_API_KEY";
 /// Carries the credential of the mode `oauth_token`.
 pub const OAUTH_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
+/// Names a file descriptor with a key, and outranks every OAuth token.
+pub const API_KEY_DESCRIPTOR: &str = "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR";
+/// Names a file descriptor with a token, and outranks the credentials file.
+pub const OAUTH_TOKEN_DESCRIPTOR: &str = "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR";
+/// Moves the credentials file alone, away from where a login is bound.
+const CREDENTIALS_FOLDER: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
 /// Moves both of Claude's files into another folder.
 pub const CONFIG_FOLDER: &str = "CLAUDE_CONFIG_DIR";
+
+/// What a host's login in its file yields to.
+const ABOVE_THE_FILE: [&str; 6] = [
+    AUTH_TOKEN,
+    API_KEY,
+    API_KEY_DESCRIPTOR,
+    OAUTH_TOKEN,
+    OAUTH_TOKEN_DESCRIPTOR,
+    CREDENTIALS_FOLDER,
+];
+
+/// What a long-lived token yields to.
+const ABOVE_THE_TOKEN: [&str; 3] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR];
 
 /// A key at most this long is not approved beforehand: its last 20 characters
 /// stand in the approval, which lies in the container's layer.
@@ -34,7 +53,7 @@ pub fn sync(login: HostLogin, account: Option<Map<String, Value>>) -> Payload {
         seed.insert("oauthAccount".to_owned(), Value::Object(account));
     }
     Payload {
-        unset: names(&[AUTH_TOKEN, API_KEY, OAUTH_TOKEN]),
+        unset: names(&ABOVE_THE_FILE),
         files: vec![
             CredentialFile {
                 place: credentials_place(),
@@ -60,7 +79,7 @@ pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
 
 /// The payload of `oauth_token`.
 pub fn oauth_token(token: &SecretString) -> Result<Payload, NoVariable> {
-    with_variable(OAUTH_TOKEN, token, &[AUTH_TOKEN, API_KEY], onboarded())
+    with_variable(OAUTH_TOKEN, token, &ABOVE_THE_TOKEN, onboarded())
 }
 
 /// A credential that cannot be a variable's value: it holds a NUL.
@@ -161,7 +180,12 @@ mod tests {
         let payload = oauth_token(&" tok \n".into()).unwrap();
         assert_eq!(payload.env[0].name.as_str(), OAUTH_TOKEN);
         assert_eq!(payload.env[0].value.expose(), "tok");
-        assert_eq!(unset(&payload), [AUTH_TOKEN, API_KEY]);
+        let above = [
+            "ANTHROPIC_AUTH_TOKEN",
+            "ANTHROPIC_API_KEY",
+            "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+        ];
+        assert_eq!(unset(&payload), above);
         assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
     }
 
@@ -186,7 +210,7 @@ mod tests {
             state: LoginState::Valid,
         };
         let payload = sync(login, None);
-        assert_eq!(unset(&payload), [AUTH_TOKEN, API_KEY, OAUTH_TOKEN]);
+        assert_eq!(unset(&payload), ABOVE_THE_FILE);
         assert!(payload.env.is_empty());
         assert_eq!(payload.files[0].place, credentials_place());
     }

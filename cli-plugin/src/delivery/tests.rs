@@ -247,7 +247,13 @@ fn scenario_43_a_variable_given_by_flag_is_the_users_own() {
         .iter()
         .map(VariableName::as_str)
         .collect();
-    assert_eq!(unset, ["ANTHROPIC_AUTH_TOKEN"]);
+    assert_eq!(
+        unset,
+        [
+            "ANTHROPIC_AUTH_TOKEN",
+            "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR"
+        ]
+    );
     assert_eq!(prepared.warnings.len(), 2, "{:?}", prepared.warnings);
     assert!(prepared.warnings[0].contains("docker inspect"));
 }

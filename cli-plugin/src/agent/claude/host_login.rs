@@ -81,8 +81,16 @@ pub fn read(host: &Host, now: SystemTime) -> Result<Found, HostFileError> {
     })
 }
 
+/// What is forwarded of the credentials file. Beside the login Claude keeps
+/// those of MCP servers and the secrets of plugins there: other accounts,
+/// which nobody asked to forward.
+const FORWARDED: [&str; 2] = [LOGIN, "organizationUuid"];
+
+/// The key that holds the login itself.
+const LOGIN: &str = "claudeAiOauth";
+
 /// The same login without what renews it, or `None` when it is no login.
-/// Every other field keeps its bytes.
+/// Every other field of it keeps its bytes.
 fn without_refresh_token(bytes: &[u8], now: SystemTime) -> Option<HostLogin> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -93,23 +101,17 @@ fn without_refresh_token(bytes: &[u8], now: SystemTime) -> Option<HostLogin> {
         expires_at: Option<f64>,
     }
     let mut file: Object<'_> = serde_json::from_slice(bytes).ok()?;
-    let login = file.remove("claudeAiOauth")?;
+    let login = file.remove(LOGIN)?;
     let essential: Essential<'_> = serde_json::from_str(login.get()).ok()?;
     if essential.access_token.trim().is_empty() {
         return None;
     }
     let mut fields: Object<'_> = serde_json::from_str(login.get()).ok()?;
-    fields.retain(|name, _| !matches!(name.as_ref(), "refreshToken" | "refreshTokenExpiresAt"));
-    // Beside the login lie those of MCP servers, with refresh tokens of their
-    // own: what can renew itself stays on the host.
-    file.retain(|_, value| {
-        !["refreshToken", "refresh_token"]
-            .iter()
-            .any(|key| value.get().contains(key))
-    });
+    fields.retain(|name, _| !name.to_ascii_lowercase().contains("refresh"));
+    file.retain(|name, _| FORWARDED.contains(&name.as_ref()));
     let fields = to_wiped_json(&fields).ok()?;
     let fields: &RawValue = serde_json::from_slice(&fields).ok()?;
-    file.insert("claudeAiOauth".into(), fields);
+    file.insert(LOGIN.into(), fields);
     let content = to_wiped_json(&file).ok()?;
     Some(HostLogin {
         content: Secret::new(std::str::from_utf8(&content).ok()?.to_owned()),
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"canary-access","refreshToken":"canary-refresh","expiresAt":1900000000000,"refreshTokenExpiresAt":5,"scopes":["user:inference"],"rateLimitTier":"a\u0062"},"mcpOAuth":{"x":{"refresh_token":"canary-mcp"}},"organizationUuid":"o"}"#;
+    const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"canary-access","refresh\u0054oken":"canary-refresh","expiresAt":1900000000000,"refreshTokenExpiresAt":5,"scopes":["user:inference"],"rateLimitTier":"a\u0062"},"mcpOAuth":{"x":{"accessToken":"canary-mcp"}},"pluginSecrets":{"y":"canary-plugin"},"organizationUuid":"o"}"#;
 
     fn host_with(login: Option<&str>) -> (tempfile::TempDir, Host) {
         let home = tempfile::tempdir().unwrap();
@@ -173,7 +175,10 @@ mod tests {
             panic!("there is a login");
         };
         let content = login.content.expose();
-        assert!(!content.contains("efresh") && !content.contains("canary-mcp"));
+        assert!(!content.contains("efresh"));
+        for stays in ["canary-mcp", "canary-plugin"] {
+            assert!(!content.contains(stays), "{stays}");
+        }
         assert!(content.contains(r#""accessToken":"canary-access""#));
         assert!(
             content.contains(r#""rateLimitTier":"a\u0062""#),
