@@ -56,9 +56,9 @@ enum Verb {
     /// input, a payload on standard output.
     #[command(hide = true)]
     Resolve,
-    /// Pass docker's wish to stop on to the docker that `run` became.
+    /// Look after what the docker that `run` became leaves behind.
     #[command(hide = true, name = relay::VERB)]
-    RelayStop {
+    Relay {
         /// The process of that docker, our parent.
         pid: i32,
     },
@@ -117,7 +117,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         }),
         Some(Verb::Version) => show_version(),
         Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
-        Some(Verb::RelayStop { pid }) => {
+        Some(Verb::Relay { pid }) => {
             relay::run(pid).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }
         None => {

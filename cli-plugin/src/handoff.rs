@@ -29,6 +29,11 @@ pub struct Staged {
 }
 
 impl Staged {
+    /// The ticket's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Takes the ticket back, when no container will come for it.
     pub fn withdraw(self) {
         // One that is gone was redeemed, and any other is swept when it ends.

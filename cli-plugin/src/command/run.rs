@@ -32,6 +32,11 @@ use given::Given;
 /// own for the same.
 const NOT_STARTED: u8 = 125;
 
+const EXAMPLES: &str = "\
+Examples:
+  docker jackin run web -it
+  docker jackin run --workspace my-app web --rm -e LANG=C -- claude -p \"what is this?\"";
+
 /// Start a container of a role, with its agents logged in
 ///
 /// What follows the role are flags of `docker run`, handed on untouched, and
@@ -40,7 +45,8 @@ const NOT_STARTED: u8 = 125;
 #[command(
     override_usage = "docker jackin run [--workspace NAME] <ROLE> [DOCKER RUN FLAGS] [-- COMMAND…]",
     disable_help_subcommand = true,
-    subcommand_value_name = "ROLE"
+    subcommand_value_name = "ROLE",
+    after_help = EXAMPLES
 )]
 pub struct Arguments {
     /// The workspace; by default the one whose workdir holds the current
@@ -145,7 +151,8 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         image: &role.image,
         command: user.command.as_deref(),
     };
-    let failure = program::become_docker(&docker, &line.arguments(), &line.variables());
+    let failure =
+        program::become_docker(&docker, &line.arguments(), &line.variables(), staged.path());
     staged.withdraw();
     Err(failure)
 }

@@ -64,11 +64,13 @@ fn major_version(shown: &str) -> Option<u32> {
 }
 
 /// Becomes docker: terminal, signals and exit code are docker's own from here.
+/// `ticket` is removed once docker has ended, when no container came for it.
 /// Comes back only when that failed.
 pub fn become_docker(
     docker: &Path,
     arguments: &[OsString],
     variables: &[(&str, String)],
+    ticket: &Path,
 ) -> Failure {
     let mut command = Command::new(docker);
     command.args(arguments);
@@ -78,7 +80,7 @@ pub fn become_docker(
     for (name, value) in variables {
         command.env(name, value);
     }
-    relay::start();
+    relay::start(ticket);
     let error = command.exec();
     Failure::new(
         Kind::Engine,

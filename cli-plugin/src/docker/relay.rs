@@ -1,4 +1,8 @@
-//! Passing docker's wish to stop on to the docker that we become.
+//! What outlives us beside the docker that we become: it takes back a ticket
+//! that no container came for, and passes on docker's wish to stop.
+//!
+//! A `docker run` that fails early, or that is interrupted while it pulls,
+//! leaves its ticket unredeemed. Once it has ended nobody can come for it.
 //!
 //! From version 25 on docker does not signal a plugin that has no terminal:
 //! it closes the socket it gave the plugin, and expects the plugin to end
@@ -7,29 +11,37 @@
 //! `docker run`, which hands the signal on to the container.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
-use std::path::Path;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal};
 
 /// The verb by which the relay is started.
-pub const VERB: &str = "relay-stop";
+pub const VERB: &str = "relay";
+
+/// The variable in which the relay is told the ticket's file: unlike its
+/// arguments, other users cannot read it.
+const TICKET: &str = "DOCKER_JACKIN_RELAY_TICKET";
 
 /// The variable in which docker names the socket.
 pub const SOCKET: &str = "DOCKER_CLI_PLUGIN_SOCKET";
 
-/// Starts the relay for this process, which is about to become docker. Where
-/// docker gave no socket there is nothing to pass on.
-pub fn start() {
-    if std::env::var_os(SOCKET).is_none() {
-        return;
-    }
+/// Starts the relay for this process, which is about to become docker, and
+/// for the ticket that it takes along.
+pub fn start(ticket: &Path) {
     let started = Command::new("/proc/self/exe")
+        .arg0("docker-jackin")
         .arg(VERB)
         .arg(getpid().as_raw_pid().to_string())
+        .env(TICKET, ticket)
+        // What is typed to interrupt docker is not meant for it.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -39,35 +51,66 @@ pub fn start() {
     }
 }
 
-/// The relay: waits until docker wants its plugin to stop, or until the
-/// process that it was started for is gone.
+/// The relay: waits until the process that it was started for is gone, asking
+/// it to end when docker wants its plugin to stop. Then the ticket goes too.
 ///
 /// # Errors
 /// That process cannot be watched.
 pub fn run(pid: i32) -> io::Result<()> {
-    // A pid that is no longer our parent's may be anybody's by now.
-    let parent = getppid().filter(|parent| parent.as_raw_pid() == pid);
-    let Some(parent) = parent else {
-        return Ok(());
-    };
-    let process = pidfd_open(parent, PidfdFlags::empty())?;
-    if getppid() != Pid::from_raw(pid) {
-        return Ok(());
+    if let Some(process) = parent(pid)? {
+        if let Ok(socket) = std::env::var(SOCKET) {
+            pass_on_the_stop(&process, &socket)?;
+        }
+        wait_for(&mut [PollFd::new(&process, PollFlags::IN)])?;
     }
-    let name = std::env::var(SOCKET).unwrap_or_default();
+    if let Some(ticket) = std::env::var_os(TICKET).map(PathBuf::from) {
+        // One that is not there was redeemed.
+        let _ = std::fs::remove_file(ticket);
+    }
+    Ok(())
+}
+
+/// The process `pid`, if it is our parent: one that is not has ended, and its
+/// number may be anybody's by now.
+fn parent(pid: i32) -> io::Result<Option<OwnedFd>> {
+    let is_parent = || getppid().filter(|parent| parent.as_raw_pid() == pid);
+    let Some(parent) = is_parent() else {
+        return Ok(None);
+    };
+    match pidfd_open(parent, PidfdFlags::empty()) {
+        Ok(process) => Ok(is_parent().map(|_| process)),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for the process's end or for the socket's, and for the latter asks
+/// the process to end.
+fn pass_on_the_stop(process: &OwnedFd, socket: &str) -> io::Result<()> {
     // A socket that is gone already says the same as one that closes.
-    if let Ok(socket) = connect(&name) {
+    if let Ok(socket) = connect(socket) {
         let mut watched = [
-            PollFd::new(&process, PollFlags::IN),
+            PollFd::new(process, PollFlags::IN),
             PollFd::new(&socket, PollFlags::IN),
         ];
-        while poll(&mut watched, None) == Err(rustix::io::Errno::INTR) {}
+        wait_for(&mut watched)?;
         if !watched[0].revents().is_empty() {
             return Ok(());
         }
     }
-    pidfd_send_signal(&process, Signal::TERM)?;
-    Ok(())
+    match pidfd_send_signal(process, Signal::TERM) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn wait_for(watched: &mut [PollFd<'_>]) -> io::Result<()> {
+    loop {
+        match poll(watched, None) {
+            Err(Errno::INTR) => {}
+            other => return Ok(other.map(|_| ())?),
+        }
+    }
 }
 
 /// Connects to docker's socket; a leading `@` stands for the abstract

@@ -7,12 +7,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use jackin_oci_hook::ticket::Ticket;
 
-/// Notes its arguments and environment, takes the ticket it was told of, and
-/// ends with 7.
+/// Notes its arguments and environment, takes the ticket it was told of (or,
+/// told to leave it, notes when somebody else has), and ends with 7.
 const DOCKER: &str = r#"#!/bin/sh
+look() {
+    exec > /dev/null 2>&1
+    for _ in $(seq 100); do [ -f "$ticket" ] || break; sleep 0.05; done
+    [ -f "$ticket" ] || : > "$HOME/gone"
+}
 if [ "$1" = --version ]; then echo "Docker version $STAND_IN_VERSION, build 0"; exit; fi
 for argument; do printf '%s\0' "$argument"; done > "$HOME/argv"
 env > "$HOME/env"
@@ -23,7 +29,11 @@ done
 uid=${handle%%.*}
 for folder in "/run/user/$uid/docker-jackin" /run/docker-jackin "/dev/shm/docker-jackin-$uid"; do
     ticket=$folder/tickets/${handle#*.}
-    if [ -f "$ticket" ]; then stat -c %a "$ticket" > "$HOME/mode"; mv "$ticket" "$HOME/ticket"; fi
+    if [ -f "$ticket" ]; then
+        stat -c %a "$ticket" > "$HOME/mode"
+        cp "$ticket" "$HOME/ticket"
+        if [ -n "$LEAVES_TICKET" ]; then look & else rm "$ticket"; fi
+    fi
 done
 exit 7
 "#;
@@ -165,6 +175,14 @@ impl TestEnvironment {
     /// The environment docker was given.
     pub(crate) fn docker_env(&self) -> String {
         fs::read_to_string(self.home().join("env")).unwrap()
+    }
+
+    /// Whether the ticket that docker left is gone within 5 s.
+    pub(crate) fn ticket_is_gone(&self) -> bool {
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.home().join("gone").exists()
+        })
     }
 
     /// The ticket that lay ready when docker was called.

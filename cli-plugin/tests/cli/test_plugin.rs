@@ -20,6 +20,7 @@ fn scenario_71_help_is_the_same_however_it_is_asked_for() {
         "{}",
         help.stdout
     );
+    assert!(help.stdout.contains("\n  docker jackin run web -it\n"));
     for asked in [
         &["help", "jackin", "run"][..],
         &["jackin", "run", "--help"],

@@ -99,6 +99,16 @@ fn a_workspace_behind_a_link_is_found_by_the_folder_it_leads_to() {
 }
 
 #[test]
+fn scenario_52_a_ticket_that_no_container_came_for_ends_with_docker() {
+    let environment = TestEnvironment::new("1.45").variable("LEAVES_TICKET", "1");
+    environment.configure(TOKEN_ROLE);
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    environment.ticket();
+    assert!(environment.ticket_is_gone());
+}
+
+#[test]
 fn scenario_24_the_value_is_in_no_output_in_any_mode() {
     let login =
         format!(r#"{{"claudeAiOauth":{{"accessToken":"{CANARY}","refreshToken":"{CANARY}"}}}}"#);
