@@ -17,6 +17,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::docker::relay;
 use crate::engine::Surroundings;
 use crate::failure::Failure;
+use crate::host::home_of_this_process;
 use crate::plugin::arguments::{GlobalArguments, without_the_word};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::plugin::metadata;
@@ -132,7 +133,10 @@ fn with_engine(
     flags: &GlobalFlags,
     verb: impl FnOnce(&Surroundings<'_>, &mut dyn Write) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
-    let variable = |name: &str| std::env::var(name).ok();
+    let variable = |name: &str| match name {
+        "HOME" => home_of_this_process()?.into_os_string().into_string().ok(),
+        name => std::env::var(name).ok(),
+    };
     let around = Surroundings {
         flags,
         variable: &variable,

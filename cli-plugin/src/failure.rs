@@ -65,3 +65,9 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Whether what a user wrote in a wrong place may be repeated to them: a secret
+/// is longer than this, or has digits in it.
+pub fn reads_like_a_word(text: &str) -> bool {
+    text.len() <= 16 && !text.chars().any(|c| c.is_ascii_digit())
+}

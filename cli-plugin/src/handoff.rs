@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jackin_oci_hook::payload::Payload;
 use jackin_oci_hook::ticket::{Handle, Limits, MAX_SIZE, SCHEMA, Ticket, TicketId, to_wiped_json};
+use rustix::fs::{RenameFlags, renameat_with};
 use serde_json::value::RawValue;
 
 pub use folder::TicketFolder;
@@ -94,23 +95,16 @@ pub fn stage(
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = path.with_file_name(format!(".{name}"));
-    let written = File::options()
+    let mut file = File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&unfinished)
-        .and_then(|mut file| file.write_all(content))
-        .and_then(|()| {
-            // Unlike a plain rename, never over a file that is there.
-            rustix::fs::renameat_with(
-                rustix::fs::CWD,
-                &unfinished,
-                rustix::fs::CWD,
-                path,
-                rustix::fs::RenameFlags::NOREPLACE,
-            )
-            .map_err(Into::into)
-        });
+        .open(&unfinished)?;
+    let written = file.write_all(content).and_then(|()| {
+        // Unlike a plain rename, never over a file that is there.
+        let here = rustix::fs::CWD;
+        renameat_with(here, &unfinished, here, path, RenameFlags::NOREPLACE).map_err(Into::into)
+    });
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
@@ -161,19 +155,29 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::time::Duration;
 
-    /// A folder of our own on tmpfs, where this machine has one.
-    fn folder() -> Option<(tempfile::TempDir, TicketFolder)> {
-        let shm = tempfile::tempdir_in("/dev/shm").ok()?;
+    /// A folder of our own on tmpfs.
+    fn folder() -> (tempfile::TempDir, TicketFolder) {
+        let shm = tempfile::tempdir_in("/dev/shm").expect("Linux has a tmpfs here");
         let uid = rustix::process::geteuid().as_raw();
-        let folder = TicketFolder::open(&[shm.path().join("docker-jackin")], uid).ok()?;
-        Some((shm, folder))
+        let folder = TicketFolder::open(&[shm.path().join("docker-jackin")], uid).unwrap();
+        (shm, folder)
+    }
+
+    #[test]
+    fn scenario_53_a_file_that_is_there_is_never_written_into() {
+        let (_shm, folder) = folder();
+        for taken in ["ticket", ".ticket"] {
+            let taken = folder.path().join(taken);
+            fs::write(&taken, "theirs").unwrap();
+            assert!(write_whole(&folder.path().join("ticket"), b"ours").is_err());
+            assert_eq!(fs::read(&taken).unwrap_or_default(), b"theirs");
+            let _ = fs::remove_file(taken);
+        }
     }
 
     #[test]
     fn scenario_53_a_ticket_is_a_private_whole_file_that_the_other_side_reads() {
-        let Some((_shm, folder)) = folder() else {
-            return;
-        };
+        let (_shm, folder) = folder();
         let now = SystemTime::now();
         let staged = stage(&folder, Payload::default(), None, "img:1", now).unwrap();
         let metadata = fs::metadata(&staged.path).unwrap();
@@ -189,9 +193,7 @@ mod tests {
 
     #[test]
     fn scenario_52_what_has_ended_is_swept_and_nothing_else() {
-        let Some((_shm, folder)) = folder() else {
-            return;
-        };
+        let (_shm, folder) = folder();
         let now = SystemTime::now();
         stage(&folder, Payload::default(), None, "img", now).unwrap();
         fs::write(folder.path().join(".unfinished"), "").unwrap();

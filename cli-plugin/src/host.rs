@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use jackin_oci_hook::passwd;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
 use crate::failure::{Failure, Kind};
 
 /// What a command may ask about the machine it runs on. It is handed in, so
@@ -19,18 +22,13 @@ impl Host {
     /// The machine, user and folder of this process.
     ///
     /// # Errors
-    /// When `HOME` is not set to an absolute path: everything that is looked
-    /// up lies below it.
+    /// When no home folder is known: everything that is looked up lies below it.
     pub fn of_this_process() -> Result<Self, Failure> {
         let variables: HashMap<_, _> = std::env::vars_os().collect();
-        let home = variables
-            .get(OsStr::new("HOME"))
-            .map(PathBuf::from)
-            .filter(|home| home.is_absolute())
-            .ok_or_else(|| {
-                Failure::new(Kind::Configuration, "HOME is not set to an absolute path")
-                    .hint("set HOME to your home folder")
-            })?;
+        let home = home_of_this_process().ok_or_else(|| {
+            let message = "no home folder: HOME is no absolute path, and /etc/passwd has none";
+            Failure::new(Kind::Configuration, message).hint("set HOME to your home folder")
+        })?;
         Ok(Self {
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             uid: rustix::process::geteuid().as_raw(),
@@ -84,6 +82,30 @@ impl Host {
     pub fn uid(&self) -> u32 {
         self.uid
     }
+}
+
+/// Keeps this process's memory out of core dumps and from other processes of
+/// the user. It ends with an exec: the docker that we become is as any other.
+pub fn keep_out_of_dumps() {
+    let kept = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = kept {
+        tracing::debug!(%error, "failed to keep secrets out of core dumps");
+    }
+}
+
+/// The home folder: `HOME`, else what `/etc/passwd` says, as docker has it.
+/// Never a relative one, which would lie in whatever folder is current.
+pub fn home_of_this_process() -> Option<PathBuf> {
+    let from_passwd = || {
+        let users = std::fs::read("/etc/passwd").ok()?;
+        let uid = rustix::process::geteuid().as_raw();
+        Some(passwd::by_uid(&users, uid)?.home)
+    };
+    let named = std::env::var_os("HOME").map(PathBuf::from);
+    named
+        .filter(|home| home.is_absolute())
+        .or_else(from_passwd)
+        .filter(|home| home.is_absolute())
 }
 
 /// Shows no variable: some of them are secrets.

@@ -3,6 +3,7 @@
 use super::scope::{Cell, Scope};
 use crate::agent::Agent;
 use crate::config::{Config, nearest};
+use crate::failure::reads_like_a_word;
 
 /// How a login gets into a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +53,10 @@ impl AuthMode {
     pub fn parse(agent: Agent, word: &str) -> Result<Self, crate::config::Problem> {
         let Some(mode) = Mode::ALL.into_iter().find(|mode| mode.word() == word) else {
             let words = Mode::ALL.map(Mode::word);
-            // A token pasted into the wrong line is not repeated.
-            let like_a_word = word.len() <= 16 && !word.chars().any(|c| c.is_ascii_digit());
             return Err(crate::config::Problem::UnknownMode {
                 agent: agent.word(),
-                shown: like_a_word.then(|| word.to_owned()),
+                // A token pasted into the wrong line is not repeated.
+                shown: reads_like_a_word(word).then(|| word.to_owned()),
                 meant: nearest(word, words).map(str::to_owned),
             });
         };

@@ -11,6 +11,7 @@ use crate::auth::scope::Cell;
 use crate::config;
 use crate::delivery::{self, Circumstances};
 use crate::failure::{Failure, Kind};
+use crate::host::keep_out_of_dumps;
 use crate::request::Request;
 use crate::source::{Reader, Shell};
 
@@ -23,6 +24,7 @@ const LIMIT: usize = 4 << 20;
 /// Anything that keeps the request from being resolved; the container then
 /// keeps what it had.
 pub fn resolve() -> Result<(), Failure> {
+    keep_out_of_dumps();
     let question = read_question(io::stdin().lock())?;
     let resolved = answer(&question, SystemTime::now())?;
     let text = to_wiped_json(&resolved)
@@ -34,7 +36,8 @@ pub fn resolve() -> Result<(), Failure> {
 }
 
 fn read_question(from: impl Read) -> Result<Resolution, Failure> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
+    // Room for all of it: growing would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
     from.take(LIMIT as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::new(Kind::Usage, format!("failed to read stdin: {error}")))?;

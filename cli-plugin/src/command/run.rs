@@ -20,7 +20,7 @@ use crate::engine::client::ANNOTATIONS_SINCE;
 use crate::engine::{self, Surroundings};
 use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, TicketFolder};
-use crate::host::Host;
+use crate::host::{Host, keep_out_of_dumps};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::Request;
 use crate::source::{Reader, Shell};
@@ -84,6 +84,7 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 enum Never {}
 
 fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
+    keep_out_of_dumps();
     let host = Host::of_this_process()?;
     let mut config = config::load(&config::path_of(flags, &host), &host)?;
     config.follow_links();
@@ -95,7 +96,10 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let given = given::look_over(&[&of_role, &user], &host)?;
 
     let docker = program::find(&host)?;
-    let variable = |name: &str| Some(host.variable_os(name)?.to_str()?.to_owned());
+    let variable = |name: &str| match name {
+        "HOME" => Some(host.home().to_str()?.to_owned()),
+        name => Some(host.variable_os(name)?.to_str()?.to_owned()),
+    };
     let around = Surroundings {
         flags,
         variable: &variable,

@@ -24,13 +24,19 @@ pub enum ConfigError {
         /// The largest size that is read, in bytes.
         limit: u64,
     },
-    /// Someone else could have written it.
-    #[error("{} can be changed by others (owner {owner}, mode {mode:04o})", file.display())]
-    Writable {
+    /// It is another user's.
+    #[error("{} belongs to another user (uid {owner})", file.display())]
+    Foreign {
         /// The file.
         file: PathBuf,
         /// The owner's user id.
         owner: u32,
+    },
+    /// Someone else could have written it.
+    #[error("{} can be changed by others (mode {mode:04o})", file.display())]
+    Writable {
+        /// The file.
+        file: PathBuf,
         /// The permission bits.
         mode: u32,
     },
@@ -160,12 +166,11 @@ impl From<ConfigError> for Failure {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             },
-            ConfigError::Writable { file, .. } => failure.hint(format!(
-                "make it yours alone: chown \"$(id -u)\" {0} && chmod 600 {0}",
-                file.display()
-            )),
-            ConfigError::Readable { file, .. } => {
-                failure.hint(format!("chmod 600 {}", file.display()))
+            ConfigError::Foreign { .. } => {
+                failure.hint("run this as that user (without sudo?), or set HOME to your own home")
+            }
+            ConfigError::Writable { file, .. } | ConfigError::Readable { file, .. } => {
+                failure.hint(format!("make it yours alone: chmod 600 {}", file.display()))
             }
             ConfigError::Unreadable { .. } | ConfigError::NoConfiguration { .. } => failure,
         }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{Config, ConfigError, parse};
 use crate::host::Host;
 use crate::plugin::global_flags::GlobalFlags;
-use crate::source::Source;
+use crate::source::{Source, SourceError};
 
 /// The largest configuration that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -79,9 +79,14 @@ fn read(file: &Path, uid: u32) -> Result<Option<(Zeroizing<String>, u32)>, Confi
     }
     let mode = metadata.mode() & 0o7777;
     let owner = metadata.uid();
-    if (owner != uid && owner != 0) || mode & 0o022 != 0 {
-        let file = file.to_owned();
-        return Err(ConfigError::Writable { file, owner, mode });
+    let file = || file.to_owned();
+    if owner != uid && owner != 0 {
+        let file = file();
+        return Err(ConfigError::Foreign { file, owner });
+    }
+    if mode & 0o022 != 0 {
+        let file = file();
+        return Err(ConfigError::Writable { file, mode });
     }
     // Room for one byte more than there is: the buffer does not grow, which
     // would leave a copy of it behind.
@@ -110,7 +115,11 @@ fn first_plain_value(config: &Config) -> Option<usize> {
         .flat_map(|env| env.values());
     blocks
         .chain(variables)
-        .filter(|value| matches!(Source::parse(&value.text), Ok(Source::Plain(_))))
+        .filter(|value| {
+            let source = Source::parse(&value.text);
+            // A value that begins with `$` by mistake is one, too.
+            matches!(source, Ok(Source::Plain(_)) | Err(SourceError::Dollar))
+        })
         .map(|value| value.line)
         .min()
 }
@@ -154,6 +163,30 @@ mod tests {
         let error = config.unwrap_err();
         assert!(matches!(error, ConfigError::Readable { line: 3, .. }));
         assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused_with_the_way_out() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::chown(&file, Some(12), None).unwrap();
+        let error = load(&file, &Host::new("/home/me", "/", [])).unwrap_err();
+        assert!(matches!(error, ConfigError::Foreign { owner: 12, .. }));
+        assert!(
+            !crate::failure::Failure::from(error)
+                .to_string()
+                .contains("chown")
+        );
+    }
+
+    #[test]
+    fn a_mistaken_dollar_is_a_plain_value_as_well() {
+        let (_folder, config) = written("[env]\nA = \"$canary-1\"\n", 0o644);
+        assert!(matches!(config, Err(ConfigError::Readable { line: 2, .. })));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, reads_like_a_word};
 
 /// The long flags of `docker run` that take no value after them (docker 20.10
 /// to 28.2, the hidden ones included). All others take one.
@@ -30,9 +30,6 @@ const LONG_SWITCHES: [&str; 15] = [
 
 /// The short flags of `docker run` that take no value.
 const SHORT_SWITCHES: [char; 5] = ['d', 'i', 'P', 'q', 't'];
-
-/// The short flags that are looked at, with their long names.
-const SHORT_NAMES: [(char, &str); 2] = [('e', "env"), ('w', "workdir")];
 
 /// What was given after the role, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -152,10 +149,11 @@ fn short_shape(letters: &str) -> Option<Shape<'_>> {
         });
     }
     let rest = &letters[at + letter.len_utf8()..];
-    let name = SHORT_NAMES
-        .iter()
-        .find(|(short, _)| *short == letter)
-        .map_or_else(|| letter.to_string().into(), |(_, long)| (*long).into());
+    // The one short flag that is looked at goes by its long name.
+    let name = match letter {
+        'e' => "env".into(),
+        other => other.to_string().into(),
+    };
     let value = match rest.strip_prefix('=').unwrap_or(rest) {
         "" if rest.is_empty() => Value::Next,
         value => Value::Within(value),
@@ -164,11 +162,16 @@ fn short_shape(letters: &str) -> Option<Shape<'_>> {
 }
 
 fn stray(word: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("{word:?} after the role is no flag of `docker run`"),
+    // A value that lost its flag may be a secret, and is not repeated.
+    let shown = if reads_like_a_word(word) {
+        format!("{word:?}")
+    } else {
+        "a word".to_owned()
+    };
+    let message = format!("{shown} after the role is no flag of `docker run`");
+    Failure::new(Kind::Usage, message).hint(
+        "put the container's command behind `--`: docker jackin run <role> [flags] -- <command>",
     )
-    .hint("put the container's command behind `--`: docker jackin run <role> [flags] -- <command>")
 }
 
 fn valueless(flag: &str) -> Failure {
@@ -234,6 +237,8 @@ mod tests {
             assert_eq!(failure.exit_code(), 2, "{arguments:?}");
             assert!(failure.to_string().contains("behind `--`"), "{failure}");
         }
+        let lost = given(&["-e", "KEY", "sk-ant-oat01-canary"]).unwrap_err();
+        assert!(!lost.to_string().contains("canary"), "{lost}");
         assert!(given(&["--rm", "-e"]).is_err());
     }
 
@@ -270,7 +275,7 @@ mod tests {
                 "env:F",
                 "rm:",
                 "runtime:docker-jackin-crun",
-                "workdir:/x"
+                "w:/x"
             ]
         );
     }

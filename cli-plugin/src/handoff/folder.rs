@@ -5,13 +5,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use jackin_oci_hook::file::in_memory;
 use jackin_oci_hook::folder::TICKETS;
-use rustix::fs::{FsWord, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use crate::failure::{Failure, Kind};
-
-const TMPFS: FsWord = 0x0102_1994;
-const RAMFS: FsWord = 0x8584_58f6;
 
 /// A folder for tickets that has been looked over.
 #[derive(Debug)]
@@ -80,8 +78,7 @@ fn look_over(folder: &Path, uid: u32) -> Result<(), String> {
     if mode != 0o700 {
         return Err(format!("its mode is {mode:04o} and must be 0700"));
     }
-    let system = rustix::fs::fstatfs(&opened).map_err(|error| error.to_string())?;
-    if system.f_type != TMPFS && system.f_type != RAMFS {
+    if !in_memory(&opened).map_err(|error| error.to_string())? {
         // Not left behind, when it was made just now.
         let _ = fs::remove_dir(folder);
         return Err("it lies on a disk, where secrets would stay".to_owned());
@@ -92,14 +89,25 @@ fn look_over(folder: &Path, uid: u32) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_on_a_disk_is_refused_and_not_left_behind() {
+        let disk = tempfile::tempdir().unwrap();
+        if in_memory(File::open(disk.path()).unwrap()).unwrap() {
+            return;
+        }
+        let base = disk.path().join("docker-jackin");
+        let uid = rustix::process::geteuid().as_raw();
+        let failure = TicketFolder::open(std::slice::from_ref(&base), uid).unwrap_err();
+        assert!(failure.to_string().contains("lies on a disk"), "{failure}");
+        assert!(!base.exists());
+    }
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn a_folder_that_is_not_the_users_alone_is_refused() {
-        let Ok(shm) = tempfile::tempdir_in("/dev/shm") else {
-            return;
-        };
+        let shm = tempfile::tempdir_in("/dev/shm").expect("Linux has a tmpfs here");
         let uid = rustix::process::geteuid().as_raw();
         let at = |name: &str| shm.path().join(name);
         fs::create_dir(at("open")).unwrap();
