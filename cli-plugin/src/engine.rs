@@ -7,6 +7,7 @@ pub mod daemon_json;
 pub mod endpoint;
 pub mod error;
 pub mod installation;
+pub mod registered;
 pub mod registration;
 pub mod settings;
 pub mod tmpfs;

@@ -17,6 +17,7 @@ use crate::delivery::{self, Circumstances, Prepared};
 use crate::docker::program;
 use crate::docker::run_flags::GivenFlags;
 use crate::engine::client::ANNOTATIONS_SINCE;
+use crate::engine::registered::require_registered;
 use crate::engine::{self, Surroundings};
 use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, TicketFolder};
@@ -26,7 +27,7 @@ use crate::request::Request;
 use crate::source::{Reader, Shell};
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
-use given::Given;
+use given::{Given, RUNTIME};
 
 /// The exit code of a start that failed before docker was asked, as docker's
 /// own for the same.
@@ -125,7 +126,9 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     })?;
     show(&config, &given, &prepared);
 
-    let api = engine::connect(endpoint)?.api_version()?;
+    let engine = engine::connect(endpoint)?;
+    require_registered(&engine, given.runtime.as_deref().unwrap_or(RUNTIME))?;
+    let api = engine.api_version()?;
     let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(&docker, &host);
     tracing::debug!(?api, annotated, docker = %docker.display(), "asked the engine");
     let modes = modes(&prepared);

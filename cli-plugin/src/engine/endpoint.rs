@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Where docker's own client looks when nothing is said.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// Where an engine listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
