@@ -75,8 +75,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.first().and_then(|first| first.to_str()) {
         Some(metadata::VERB) => {
-            println!("{}", metadata::json());
-            return ExitCode::SUCCESS;
+            return say(&metadata::json());
         }
         Some(complete::VERB | complete::VERB_WITHOUT_DESCRIPTIONS) => {
             return complete::complete(&CommandLine::command(), &arguments);
@@ -145,7 +144,12 @@ fn with_engine(
 }
 
 fn show_version() -> ExitCode {
-    println!("docker-jackin version {}", env!("CARGO_PKG_VERSION"));
+    say(concat!("docker-jackin version ", env!("CARGO_PKG_VERSION")))
+}
+
+/// Prints a line; a reader that has gone is no trouble of ours.
+fn say(line: &str) -> ExitCode {
+    let _ = writeln!(std::io::stdout(), "{line}");
     ExitCode::SUCCESS
 }
 

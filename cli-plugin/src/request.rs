@@ -34,7 +34,7 @@ pub struct Request {
     /// The user's home folder.
     pub home: PathBuf,
     /// Where logins lie, as far as variables said so.
-    pub places: BTreeMap<String, String>,
+    pub places: BTreeMap<String, PathBuf>,
 }
 
 /// Why a request cannot be read.
@@ -59,7 +59,7 @@ impl Request {
             let value = host.path_variable(name)?;
             // Relative to the folder of the launch, which will not be known.
             let value = host.folder().join(value);
-            Some((name.to_owned(), value.to_str()?.to_owned()))
+            Some((name.to_owned(), value))
         };
         Self {
             version: VERSION,
@@ -75,7 +75,9 @@ impl Request {
 
     /// The machine as the request remembers it: no shell, no folder.
     pub fn host(&self) -> Host {
-        Host::new(&self.home, "/", self.places.clone())
+        let places = self.places.iter();
+        let places = places.map(|(name, place)| (name.clone(), place.display().to_string()));
+        Host::new(&self.home, "/", places)
     }
 
     /// The request as it stands in a ticket.

@@ -5,6 +5,7 @@
 //! directive at the end.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::config;
@@ -28,17 +29,18 @@ pub fn complete(root: &clap::Command, arguments: &[OsString]) -> ExitCode {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let (unfinished, before) = words.split_last().unwrap_or((&"", &[]));
+    let mut screen = std::io::stdout().lock();
     for (candidate, description) in candidates(root, before, &configured()) {
         if !candidate.starts_with(unfinished) {
             continue;
         }
         if described && !description.is_empty() {
-            println!("{candidate}\t{description}");
+            let _ = writeln!(screen, "{candidate}\t{description}");
         } else {
-            println!("{candidate}");
+            let _ = writeln!(screen, "{candidate}");
         }
     }
-    println!(":{NO_FILES}");
+    let _ = writeln!(screen, ":{NO_FILES}");
     ExitCode::SUCCESS
 }
 

@@ -16,7 +16,7 @@ use crate::config::{self, Config, Role, nearest};
 use crate::delivery::{self, Circumstances, Prepared};
 use crate::docker::program;
 use crate::docker::run_flags::GivenFlags;
-use crate::engine::client::ANNOTATIONS_SINCE;
+use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
 use crate::engine::registered::require_registered;
 use crate::engine::{self, Surroundings};
 use crate::failure::{Failure, Kind};
@@ -28,6 +28,9 @@ use crate::source::{Reader, Shell};
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
 use given::{Given, RUNTIME};
+
+/// Pins the API version that the docker client speaks.
+const API_VERSION: &str = "DOCKER_API_VERSION";
 
 /// The exit code of a start that failed before docker was asked, as docker's
 /// own for the same.
@@ -129,6 +132,12 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let engine = engine::connect(endpoint)?;
     require_registered(&engine, given.runtime.as_deref().unwrap_or(RUNTIME))?;
     let api = engine.api_version()?;
+    // The client goes no higher than its user lets it.
+    let pinned = around
+        .variable(API_VERSION)
+        .as_deref()
+        .and_then(parse_version);
+    let api = pinned.map_or(api, |pinned| api.min(pinned));
     let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(&docker, &host);
     tracing::debug!(?api, annotated, docker = %docker.display(), "asked the engine");
     let modes = modes(&prepared);

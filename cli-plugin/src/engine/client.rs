@@ -272,7 +272,7 @@ async fn ping(socket: &Path) -> Result<Option<String>, String> {
 }
 
 /// Reads `1.45` as (1, 45).
-fn parse_version(text: &str) -> Option<(u32, u32)> {
+pub fn parse_version(text: &str) -> Option<(u32, u32)> {
     let (major, minor) = text.trim().split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

@@ -28,7 +28,7 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// A variable that is set and not empty, as docker reads its own.
-    fn variable(&self, name: &str) -> Option<String> {
+    pub fn variable(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 

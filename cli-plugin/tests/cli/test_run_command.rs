@@ -48,8 +48,14 @@ fn one_line_an_agent_is_shown_before_the_start() {
 
 #[test]
 fn an_old_engine_or_client_gets_the_handle_by_variable_and_not_on_the_command_line() {
-    for (api, client) in [("1.41", "28.2.2"), ("1.45", "20.10.24+dfsg1")] {
-        let environment = TestEnvironment::new(api).docker_version(client);
+    for (api, client, pinned) in [
+        ("1.41", "28.2.2", ""),
+        ("1.45", "20.10.24+dfsg1", ""),
+        ("1.45", "28.2.2", "1.42"),
+    ] {
+        let environment = TestEnvironment::new(api)
+            .docker_version(client)
+            .variable("DOCKER_API_VERSION", pinned);
         environment.configure(TOKEN_ROLE);
         let outcome = environment.run(&["run", "web"]);
         assert_eq!(outcome.code, 7, "{}", outcome.stderr);
