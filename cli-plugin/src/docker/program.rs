@@ -47,7 +47,7 @@ pub fn find(host: &Host) -> Result<PathBuf, Failure> {
 /// Docker ≥ 25 gives a plugin a socket, which answers this for nothing. Else
 /// the client is asked, at the price of one start.
 pub fn knows_annotations(docker: &Path, host: &Host) -> bool {
-    if host.variable_os(relay::SOCKET).is_some() {
+    if host.path_variable(relay::SOCKET).is_some() {
         return true;
     }
     let Ok(output) = Command::new(docker).arg("--version").output() else {

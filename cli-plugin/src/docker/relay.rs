@@ -58,7 +58,9 @@ pub fn start(ticket: &Path) {
 /// That process cannot be watched.
 pub fn run(pid: i32) -> io::Result<()> {
     if let Some(process) = parent(pid)? {
-        if let Ok(socket) = std::env::var(SOCKET) {
+        let socket = std::env::var(SOCKET).ok();
+        // An empty name is none, as for docker's own plugins.
+        if let Some(socket) = socket.filter(|name| !name.is_empty()) {
             pass_on_the_stop(&process, &socket)?;
         }
         wait_for(&mut [PollFd::new(&process, PollFlags::IN)])?;

@@ -115,6 +115,23 @@ fn scenario_52_a_ticket_that_no_container_came_for_ends_with_docker() {
 }
 
 #[test]
+fn a_runtime_that_the_user_names_is_the_only_one() {
+    let environment = TestEnvironment::new("1.45")
+        .variable("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/nonexistent")
+        .variable("DOCKER_CLI_PLUGIN_SOCKET", "");
+    environment.configure(TOKEN_ROLE);
+    let outcome = environment.run(&["run", "web", "--runtime=docker-jackin-crun"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let argv = environment.docker_argv().unwrap().join("|");
+    assert_eq!(argv.matches("--runtime").count(), 1, "{argv}");
+    let env = environment.docker_env();
+    assert!(
+        !env.contains("DOCKER_CLI_PLUGIN"),
+        "docker is no plugin: {env}"
+    );
+}
+
+#[test]
 fn scenario_24_the_value_is_in_no_output_in_any_mode() {
     let login =
         format!(r#"{{"claudeAiOauth":{{"accessToken":"{CANARY}","refreshToken":"{CANARY}"}}}}"#);

@@ -239,6 +239,16 @@ mod tests {
         assert!(matches!(read(&moved, at(0)).unwrap(), Found::Missing));
         fs::write(elsewhere.path().join(".credentials.json"), LOGIN).unwrap();
         assert!(matches!(read(&moved, at(0)).unwrap(), Found::Login(_)));
+        // It may lead back into the home, and nowhere else.
+        let link = elsewhere.path().join(".credentials.json");
+        let lead_to = |target: &std::path::Path| {
+            fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            read(&moved, at(0))
+        };
+        let at_home = host.home().join(".claude/.credentials.json");
+        assert!(matches!(lead_to(&at_home).unwrap(), Found::Login(_)));
+        assert!(lead_to(std::path::Path::new("/etc/passwd")).is_err());
     }
 
     #[test]
