@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use jackin_oci_hook::runtime::low_level::FOLDERS;
+
 /// The name under which the wrapper is registered.
 pub const RUNTIME_NAME: &str = "docker-jackin";
 
@@ -33,16 +35,6 @@ const PLUGINS: [&str; 4] = [
     "/usr/libexec/docker/cli-plugins",
     "/usr/local/lib/docker/cli-plugins",
     "/usr/lib/docker/cli-plugins",
-];
-
-/// Where distributions put low-level runtimes; the wrapper looks there too.
-const RUNTIMES: [&str; 6] = [
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/bin",
-    "/sbin",
 ];
 
 /// Why a program cannot be relied on.
@@ -165,7 +157,7 @@ pub fn find_low_level(name: &str) -> Result<PathBuf, InstallationError> {
     let places: Vec<PathBuf> = if name.starts_with('/') {
         vec![name.into()]
     } else {
-        RUNTIMES
+        FOLDERS
             .iter()
             .map(|folder| Path::new(folder).join(name))
             .collect()

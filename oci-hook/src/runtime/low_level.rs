@@ -13,7 +13,7 @@ use crate::raw;
 
 /// Where distributions put runtimes. `PATH` is not asked: it is the engine's
 /// business, and with some engines the user's.
-const FOLDERS: [&str; 6] = [
+pub const FOLDERS: [&str; 6] = [
     "/usr/bin",
     "/usr/sbin",
     "/usr/local/bin",
