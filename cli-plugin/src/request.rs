@@ -108,7 +108,7 @@ mod tests {
             ("CLAUDE_CONFIG_DIR".to_owned(), "conf".to_owned()),
             ("SECRET".to_owned(), "canary".to_owned()),
         ];
-        let host = Host::new("/home/me", "/work", variables);
+        let host = Host::new("/home/me", "/srv", variables);
         let request = Request::new(
             "web",
             None,
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(again, request);
         let later = again.host();
         let place = later.path_variable("CLAUDE_CONFIG_DIR");
-        assert_eq!(place.as_deref(), Some(std::path::Path::new("/work/conf")));
+        assert_eq!(place.as_deref(), Some(std::path::Path::new("/srv/conf")));
     }
 
     #[test]

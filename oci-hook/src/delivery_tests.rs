@@ -31,7 +31,7 @@ fn scenario_36_a_variable_of_the_container_moves_a_file() {
         ..Payload::default()
     };
     let path = |env: &[&str]| {
-        let spec = json!({"process": {"env": env, "cwd": "/work"}});
+        let spec = json!({"process": {"env": env, "cwd": "/srv"}});
         let target = target(&spec, &payload).unwrap();
         let home = Path::new("/home/dev");
         path_of(
@@ -52,7 +52,7 @@ fn scenario_36_a_variable_of_the_container_moves_a_file() {
     );
     assert_eq!(
         path(&["CLAUDE_CONFIG_DIR=conf"]),
-        Path::new("/work/conf/.claude.json")
+        Path::new("/srv/conf/.claude.json")
     );
 }
 
@@ -71,14 +71,11 @@ fn scenario_49_home_is_home_else_passwds_else_the_root() {
     };
     let rootfs = Rootfs::open(folder.path(), users).unwrap();
     let home_of = |env: &[&str], uid: u32| {
-        let spec = json!({"process": {"env": env, "cwd": "/work", "user": {"uid": uid, "gid": 0}}});
+        let spec = json!({"process": {"env": env, "cwd": "/srv", "user": {"uid": uid, "gid": 0}}});
         home(&rootfs, &target(&spec, &Payload::default()).unwrap())
     };
     assert_eq!(home_of(&["HOME=/data"], 1000).unwrap(), Path::new("/data"));
-    assert_eq!(
-        home_of(&["HOME=rel"], 1000).unwrap(),
-        Path::new("/work/rel")
-    );
+    assert_eq!(home_of(&["HOME=rel"], 1000).unwrap(), Path::new("/srv/rel"));
     assert_eq!(home_of(&["HOME="], 1000).unwrap(), Path::new("/home/dev"));
     assert_eq!(home_of(&[], 4711).unwrap(), Path::new("/"));
 

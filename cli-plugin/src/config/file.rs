@@ -199,12 +199,8 @@ mod tests {
 
     #[test]
     fn the_folder_is_chosen_as_docker_chooses_it() {
-        let host = Host::new("/home/me", "/work", []);
-        let other = Host::new(
-            "/home/me",
-            "/work",
-            [("DOCKER_CONFIG".into(), "/dc".into())],
-        );
+        let host = Host::new("/home/me", "/srv", []);
+        let other = Host::new("/home/me", "/srv", [("DOCKER_CONFIG".into(), "/dc".into())]);
         let given = GlobalFlags {
             config: Some("here".into()),
             ..GlobalFlags::default()
@@ -213,7 +209,7 @@ mod tests {
         for (flags, host, path) in [
             (&none, &host, "/home/me/.docker/jackin/config.toml"),
             (&none, &other, "/dc/jackin/config.toml"),
-            (&given, &other, "/work/here/jackin/config.toml"),
+            (&given, &other, "/srv/here/jackin/config.toml"),
         ] {
             assert_eq!(path_of(flags, host), Path::new(path));
         }
