@@ -438,6 +438,17 @@ sha256sum <\"$b/config.json\"
 stat -c '%i %a %u %s %y' \"$b/config.json\"
 ";
 
+/// Starts a program with the standard fds and one more, and none that another
+/// test of this process has open just now.
+const LAUNCHER: &str = "
+for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    [ \"$fd\" -le 2 ] || eval \"exec $fd>&-\"
+done
+exec 7</dev/null
+exec \"$@\"
+";
+
 fn same_bytes() -> Result<()> {
     let scene = Scene::new(RUNC)?;
     let recorder = "/usr/local/bin/recorder";
@@ -468,11 +479,12 @@ fn same_bytes() -> Result<()> {
         "id",
     ];
     let told = |program: &str| -> Result<String> {
-        let mut command = Command::new(program);
+        let mut command = Command::new("/bin/bash");
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("SEEN", "a\nb")
+            .args(["-c", LAUNCHER, "launcher", program])
             .args(words);
         run(&mut command)?.success()
     };
