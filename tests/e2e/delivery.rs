@@ -276,16 +276,30 @@ fn homes(rig: &Rig) -> Result<()> {
 }
 
 /// Many containers, eight at a time, each with its own canary and no other.
+/// Under load docker now and then loses all output of a short container. That
+/// is told from an empty variable, which still prints its newline, and only
+/// that is tried again.
+fn one_of_many(rig: &Rig) -> Result<()> {
+    for _ in 0..3 {
+        let canary = Canary::new()?;
+        let given = staging::variables(&[("TOKEN", canary.text())])?;
+        let outcome = rig.run(given, &["--rm", BASE, "sh", "-c", "echo $TOKEN"])?;
+        if outcome.code == 0 && outcome.stdout.is_empty() {
+            continue;
+        }
+        ensure!(outcome.stdout.trim() == canary.text(), "{outcome:?}");
+        return Ok(());
+    }
+    anyhow::bail!("docker lost the output of three containers in a row")
+}
+
 fn many(rig: &Rig) -> Result<()> {
     const CONTAINERS: usize = 48;
     const AT_ONCE: usize = 8;
     let worker = |rig: Rig| {
         thread::spawn(move || -> Result<()> {
             for _ in 0..CONTAINERS / AT_ONCE {
-                let canary = Canary::new()?;
-                let given = staging::variables(&[("TOKEN", canary.text())])?;
-                let outcome = rig.run(given, &["--rm", BASE, "sh", "-c", "echo $TOKEN"])?;
-                ensure!(outcome.stdout.trim() == canary.text(), "{outcome:?}");
+                one_of_many(&rig)?;
             }
             Ok(())
         })
