@@ -1,11 +1,19 @@
 //! The command line: parsed here, carried out in one file a verb.
 
 pub mod complete;
+pub mod config;
+pub mod doctor;
+pub mod eject;
+pub mod exec;
 pub mod install;
+pub mod ps;
+pub mod purge;
 pub mod resolve;
+pub mod role;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+pub mod workspace;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -45,6 +53,14 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(run::Arguments),
+    Exec(exec::Arguments),
+    Ps(ps::Arguments),
+    Eject(eject::Arguments),
+    Purge(purge::Arguments),
+    Config(config::Arguments),
+    Workspace(workspace::Arguments),
+    Role(role::Arguments),
+    Doctor(doctor::Arguments),
     /// Register the runtime with the engine.
     Install(install::InstallArgs),
     /// Take the runtime out of the engine again.
@@ -106,6 +122,14 @@ fn carry_out(line: CommandLine) -> ExitCode {
     start_log(&flags);
     match line.verb {
         Some(Verb::Run(arguments)) => report(run::run(&flags, arguments)),
+        Some(Verb::Exec(arguments)) => report(exec::run(&flags, arguments)),
+        Some(Verb::Ps(arguments)) => report(ps::run(&flags, arguments)),
+        Some(Verb::Eject(arguments)) => report(eject::run(&flags, arguments)),
+        Some(Verb::Purge(arguments)) => report(purge::run(&flags, arguments)),
+        Some(Verb::Config(arguments)) => report(config::run(&flags, arguments)),
+        Some(Verb::Workspace(arguments)) => report(workspace::run(&flags, arguments)),
+        Some(Verb::Role(arguments)) => report(role::run(&flags, arguments)),
+        Some(Verb::Doctor(arguments)) => report(doctor::run(&flags, arguments)),
         Some(Verb::Install(arguments)) => with_engine(&flags, |around, screen| {
             install::run(&arguments, around, screen)
         }),

@@ -49,6 +49,8 @@ pub struct AgentBlock {
     pub oauth_token: Option<Value>,
     /// `api_key`.
     pub api_key: Option<Value>,
+    /// `provider`: whose key `api_key` is; OpenCode's only.
+    pub provider: Option<String>,
 }
 
 /// `[roles.R]`: a kind of container.
@@ -71,6 +73,8 @@ pub struct Workspace {
     pub workdir: Option<PathBuf>,
     /// What of it the container sees.
     pub mounts: Vec<Mount>,
+    /// Whether agents take its folders for trusted without asking.
+    pub trust: bool,
     /// The agents' blocks of this workspace.
     pub agents: AgentBlocks,
     /// Operator variables of this workspace.
@@ -101,10 +105,25 @@ pub struct Mount {
 
 /// Where a value comes from, as it was written: perhaps the secret itself.
 pub struct Value {
-    /// The text of the value.
-    pub text: SecretString,
+    /// What was written.
+    pub written: Written,
     /// Its line in the file, from 1.
     pub line: usize,
+}
+
+/// The forms in which a value is written.
+pub enum Written {
+    /// `"text"`: plain, `$NAME`, or a reference told by its beginning.
+    Text(SecretString),
+    /// `{ op = "op://…", account = "…" }`.
+    Op {
+        /// The reference.
+        reference: String,
+        /// The account it is read in; `None` for the one `op` takes itself.
+        account: Option<String>,
+    },
+    /// `{ cmd = ["program", "argument"] }`.
+    Command(Vec<String>),
 }
 
 /// The text may be a secret, so only the line is shown.

@@ -10,13 +10,15 @@ use std::time::SystemTime;
 use jackin_oci_hook::payload::Payload;
 
 pub use login::{AuthLine, Outlook};
+use login::{Login, Plan};
 
 use crate::agent::Agent;
-use crate::auth::mode::{self, AuthMode};
+use crate::auth::mode::{self, AuthMode, ChosenMode};
 use crate::auth::scope::Cell;
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
-use crate::source::{Reader, Shell};
+use crate::host::Host;
+use crate::source::{self, Shell, Wanted};
 
 /// Everything that decides what a container is given.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +33,10 @@ pub struct Circumstances<'a> {
     pub given: &'a BTreeSet<String>,
     /// The modes at launch, when this is a later start; empty at launch.
     pub modes_at_launch: &'a BTreeMap<String, String>,
-    /// Where values are read.
-    pub reader: Reader<'a>,
+    /// The machine whose logins and files are read.
+    pub host: &'a Host,
+    /// The shell whose variables are read, or what is left of it.
+    pub shell: Shell<'a>,
     /// The time.
     pub now: SystemTime,
 }
@@ -52,57 +56,88 @@ pub struct Prepared {
 
 /// Prepares what the container is given.
 ///
+/// What is to be read is collected first, so that it can be read all at once.
+///
 /// # Errors
 /// All the credentials and variables that cannot be had, together.
 pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
+    let modes: Vec<ChosenMode> = circumstances
+        .agents
+        .iter()
+        .map(|agent| circumstances.mode_of(*agent))
+        .collect();
+    let plans: Vec<_> = modes
+        .iter()
+        .map(|chosen| login::plan(&circumstances, chosen))
+        .collect();
+    let operators = operator::wanted(&circumstances);
+    let credentials = plans.iter().filter_map(|plan| match plan {
+        Ok(Plan::Search(search)) => search.wanted(&circumstances),
+        _ => None,
+    });
+    let variables = operators.iter().map(|(name, value)| Wanted {
+        value,
+        delivered_as: name.as_str(),
+        shell: circumstances.shell,
+    });
+    let wanted: Vec<Wanted<'_>> = credentials.chain(variables).collect();
+    let mut read = source::read_all(circumstances.host, &wanted).into_iter();
+
     let mut prepared = Prepared::default();
     let mut failures = Vec::new();
-    for agent in circumstances.agents {
-        let chosen = mode::resolve(circumstances.config, circumstances.cell, *agent);
-        tracing::debug!(
-            agent = agent.word(),
-            mode = chosen.auth_mode.word(),
-            scope = chosen.scope.as_ref().map(ToString::to_string),
-            "chose the mode"
-        );
-        prepared.modes.insert(*agent, chosen.auth_mode);
-        match login::of(&circumstances, &chosen) {
-            Ok(login) => {
-                append(&mut prepared.payload, login.payload);
-                prepared.lines.push(login.line);
-                prepared.warnings.extend(login.warnings);
-            }
+    for (chosen, plan) in modes.iter().zip(plans) {
+        let mode = chosen.auth_mode;
+        prepared.modes.insert(mode.agent(), mode);
+        match plan.and_then(|plan| plan.conclude(&circumstances, &mut read)) {
+            Ok(login) => prepared.add(login),
             Err(failure) => failures.push(failure),
         }
     }
-    match operator::variables(&circumstances) {
-        Ok(variables) => prepared.payload.env.extend(variables),
-        Err(more) => failures.extend(more),
+    for ((name, value), read) in operators.iter().zip(read) {
+        match operator::variable(&circumstances, name, value, read) {
+            Ok(variable) => prepared.payload.env.push(variable),
+            Err(failure) => failures.push(failure),
+        }
     }
     leave_to_the_user(&mut prepared, circumstances.given);
     together(failures).map_or(Ok(prepared), Err)
 }
 
 impl Circumstances<'_> {
-    /// The reader for the credential of `mode`. A value of the shell at
-    /// launch is kept only as long as the mode is what it was then.
-    fn reader_for(&self, mode: AuthMode) -> Reader<'_> {
+    fn mode_of(&self, agent: Agent) -> ChosenMode {
+        let chosen = mode::resolve(self.config, self.cell, agent);
+        tracing::debug!(
+            agent = agent.word(),
+            mode = chosen.auth_mode.word(),
+            scope = chosen.scope.as_ref().map(ToString::to_string),
+            "chose the mode"
+        );
+        chosen
+    }
+
+    /// The shell for the credential of `mode`. A value of the shell at launch
+    /// is kept only as long as the mode is what it was then.
+    fn shell_for(&self, mode: AuthMode) -> Shell<'_> {
         const NOTHING: &Payload = &Payload {
             env: Vec::new(),
             unset: Vec::new(),
             files: Vec::new(),
         };
         let launched = self.modes_at_launch.get(mode.agent().word());
-        let shell = match self.reader.shell {
+        match self.shell {
             Shell::Gone(_) if launched.is_none_or(|word| word != mode.word()) => {
                 Shell::Gone(NOTHING)
             }
             shell => shell,
-        };
-        Reader {
-            shell,
-            ..self.reader
         }
+    }
+}
+
+impl Prepared {
+    fn add(&mut self, login: Login) {
+        append(&mut self.payload, login.payload);
+        self.lines.push(login.line);
+        self.warnings.extend(login.warnings);
     }
 }
 

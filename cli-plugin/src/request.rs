@@ -7,14 +7,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::agent::claude;
+use crate::agent::Agent;
 use crate::host::Host;
 
 /// The version of the request's schema that this build writes and reads.
 const VERSION: u32 = 1;
-
-/// Variables of the host that decide where an agent's login lies.
-const PLACES: [&str; 1] = [claude::CONFIG_FOLDER];
 
 /// What was asked for at launch. Holds no secret.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +66,11 @@ impl Request {
             given,
             config_file,
             home: host.home().to_owned(),
-            places: PLACES.into_iter().filter_map(place).collect(),
+            places: Agent::ALL
+                .iter()
+                .flat_map(|agent| agent.description().place_variables)
+                .filter_map(|name| place(name))
+                .collect(),
         }
     }
 

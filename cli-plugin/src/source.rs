@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use host_variable::Shell;
 
+use crate::config::{Value, Written};
 use crate::host::Host;
 
 /// A source as it was written, told apart by its form.
@@ -83,8 +84,12 @@ impl Source {
     /// # Errors
     /// It has the form of a source that is wrong or not supported: such a
     /// text is never taken for the value itself.
-    pub fn parse(text: &SecretString) -> Result<Self, SourceError> {
-        let text = text.expose_secret();
+    pub fn parse(written: &Written) -> Result<Self, SourceError> {
+        let text = match written {
+            Written::Text(text) => text.expose_secret(),
+            Written::Op { .. } => return Err(SourceError::Unsupported { kind: "op://" }),
+            Written::Command(_) => return Err(SourceError::Unsupported { kind: "cmd:" }),
+        };
         if let Some(kind) = unsupported::kind(text) {
             return Err(SourceError::Unsupported { kind });
         }
@@ -95,6 +100,17 @@ impl Source {
             return Ok(Self::HostVariable(name));
         }
         Ok(Self::Plain(plain::parse(text)))
+    }
+}
+
+impl Source {
+    /// What may be shown of what was written, whether it can be read or not.
+    pub fn shown(written: &Written) -> String {
+        match Self::parse(written) {
+            Ok(source) => source.to_string(),
+            // What is wrong may be a secret in the wrong place.
+            Err(_) => "unreadable value".to_owned(),
+        }
     }
 }
 
@@ -109,26 +125,28 @@ impl fmt::Display for Source {
     }
 }
 
-/// Reads values from their sources.
+/// A value that is to be read.
 #[derive(Debug, Clone, Copy)]
-pub struct Reader<'a> {
-    /// The machine whose files are read.
-    pub host: &'a Host,
+pub struct Wanted<'a> {
+    /// Where it comes from.
+    pub value: &'a Value,
+    /// The variable that it becomes.
+    pub delivered_as: &'a str,
     /// The shell whose variables are read, or what is left of it.
     pub shell: Shell<'a>,
 }
 
-impl Reader<'_> {
-    /// The value of `source`, which becomes the variable `delivered_as`.
-    ///
-    /// # Errors
-    /// The source gives none. An empty value is no error here.
-    pub fn read(&self, source: &Source, delivered_as: &str) -> Result<SecretString, SourceError> {
-        match source {
-            Source::Plain(value) => Ok(value.clone()),
-            Source::HostVariable(name) => self.shell.read(name, delivered_as),
-            Source::File(path) => file::read(path, self.host.home()),
-        }
+/// Reads all the values, each of which may fail for itself. An empty value is
+/// no error here.
+pub fn read_all(host: &Host, wanted: &[Wanted<'_>]) -> Vec<Result<SecretString, SourceError>> {
+    wanted.iter().map(|one| read(host, one)).collect()
+}
+
+fn read(host: &Host, wanted: &Wanted<'_>) -> Result<SecretString, SourceError> {
+    match Source::parse(&wanted.value.written)? {
+        Source::Plain(value) => Ok(value),
+        Source::HostVariable(name) => wanted.shell.read(&name, wanted.delivered_as),
+        Source::File(path) => file::read(&path, host.home()),
     }
 }
 
@@ -137,7 +155,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        match Source::parse(&text.into()) {
+        match Source::parse(&Written::Text(text.into())) {
             Ok(Source::Plain(value)) => format!("value {}", value.expose_secret()),
             Ok(source) => source.to_string(),
             Err(error) => format!("error: {error}"),

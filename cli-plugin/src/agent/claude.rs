@@ -12,7 +12,10 @@ use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-pub use host_login::{Found, HostLogin, LoginState, account, read as read_host_login};
+pub use host_login::{account, read as read_host_login};
+
+use super::Description;
+use super::login::{HostLogin, NoVariable, Setting};
 
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
@@ -42,13 +45,30 @@ const ABOVE_THE_FILE: [&str; 6] = [
 /// What a long-lived token yields to.
 const ABOVE_THE_TOKEN: [&str; 3] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR];
 
+/// What Claude Code is.
+pub const DESCRIPTION: Description = Description {
+    word: "claude",
+    program: "claude",
+    key_variable: API_KEY,
+    credential_variables: &[
+        AUTH_TOKEN,
+        API_KEY,
+        API_KEY_DESCRIPTOR,
+        OAUTH_TOKEN,
+        OAUTH_TOKEN_DESCRIPTOR,
+    ],
+    place_variables: &[CONFIG_FOLDER],
+    log_in: "claude",
+    renew: "claude auth status",
+};
+
 /// A key at most this long is not approved beforehand: its last 20 characters
 /// stand in the approval, which lies in the container's layer.
 const SHORTEST_APPROVED_KEY: usize = 41;
 
 /// The payload of `sync`: the host's login, and no variable above it.
-pub fn sync(login: HostLogin, account: Option<Map<String, Value>>) -> Payload {
-    let mut seed = onboarded();
+pub fn sync(login: HostLogin, account: Option<Map<String, Value>>, setting: &Setting) -> Payload {
+    let mut seed = onboarded(setting);
     if let Some(account) = account {
         seed.insert("oauthAccount".to_owned(), Value::Object(account));
     }
@@ -68,8 +88,8 @@ pub fn sync(login: HostLogin, account: Option<Map<String, Value>>) -> Payload {
 }
 
 /// The payload of `api_key`.
-pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
-    let mut seed = onboarded();
+pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVariable> {
+    let mut seed = onboarded(setting);
     if let Some(suffix) = approved_suffix(key.expose_secret().trim()) {
         let approval = json!({ "approved": [suffix], "rejected": [] });
         seed.insert("customApiKeyResponses".to_owned(), approval);
@@ -78,14 +98,9 @@ pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
 }
 
 /// The payload of `oauth_token`.
-pub fn oauth_token(token: &SecretString) -> Result<Payload, NoVariable> {
-    with_variable(OAUTH_TOKEN, token, &ABOVE_THE_TOKEN, onboarded())
+pub fn oauth_token(token: &SecretString, setting: &Setting) -> Result<Payload, NoVariable> {
+    with_variable(OAUTH_TOKEN, token, &ABOVE_THE_TOKEN, onboarded(setting))
 }
-
-/// A credential that cannot be a variable's value: it holds a NUL.
-#[derive(Debug, thiserror::Error)]
-#[error("the value of {0} holds a NUL, which no variable can")]
-pub struct NoVariable(pub &'static str);
 
 fn with_variable(
     name: &'static str,
@@ -118,10 +133,17 @@ fn approved_suffix(key: &str) -> Option<&str> {
     Some(&key[start..])
 }
 
-/// Without this flag the first start asks for a theme and a login.
-fn onboarded() -> Map<String, Value> {
+/// Without the flag the first start asks for a theme and a login; a folder
+/// that is not trusted is asked about, and the answer at hand is "no, exit".
+fn onboarded(setting: &Setting) -> Map<String, Value> {
     let mut seed = Map::new();
     seed.insert("hasCompletedOnboarding".to_owned(), Value::Bool(true));
+    if !setting.trusted.is_empty() {
+        let trusted = json!({ "hasTrustDialogAccepted": true });
+        let folders = setting.trusted.iter();
+        let projects = folders.map(|folder| (folder.clone(), trusted.clone()));
+        seed.insert("projects".to_owned(), Value::Object(projects.collect()));
+    }
     seed
 }
 
@@ -159,6 +181,7 @@ fn names(names: &[&str]) -> Vec<VariableName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::login::Origin;
 
     fn seed_of(payload: &Payload) -> Value {
         payload
@@ -177,7 +200,7 @@ mod tests {
 
     #[test]
     fn scenario_33_a_token_is_a_variable_and_its_rivals_go() {
-        let payload = oauth_token(&" tok \n".into()).unwrap();
+        let payload = oauth_token(&" tok \n".into(), &Setting::default()).unwrap();
         assert_eq!(payload.env[0].name.as_str(), OAUTH_TOKEN);
         assert_eq!(payload.env[0].value.expose(), "tok");
         let above = [
@@ -192,14 +215,14 @@ mod tests {
     #[test]
     fn scenario_34_a_long_key_is_approved_by_its_suffix_and_a_short_one_is_not() {
         let long = format!("sk-ant-api03-{}", "0123456789".repeat(4));
-        let payload = api_key(&long.as_str().into()).unwrap();
+        let payload = api_key(&long.as_str().into(), &Setting::default()).unwrap();
         assert_eq!(unset(&payload), [AUTH_TOKEN, OAUTH_TOKEN]);
         assert_eq!(
             seed_of(&payload)["customApiKeyResponses"]["approved"],
             json!(["01234567890123456789"])
         );
         let short = "x".repeat(40);
-        let payload = api_key(&short.as_str().into()).unwrap();
+        let payload = api_key(&short.as_str().into(), &Setting::default()).unwrap();
         assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
     }
 
@@ -207,9 +230,10 @@ mod tests {
     fn scenario_35_a_host_login_is_a_bound_file_without_rivals() {
         let login = HostLogin {
             content: Secret::new("{}".into()),
-            state: LoginState::Valid,
+            origin: Origin::File("/f".into()),
+            expires: None,
         };
-        let payload = sync(login, None);
+        let payload = sync(login, None, &Setting::default());
         assert_eq!(unset(&payload), ABOVE_THE_FILE);
         assert!(payload.env.is_empty());
         assert_eq!(payload.files[0].place, credentials_place());

@@ -5,12 +5,12 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::mode::{ChosenMode, Mode};
+use super::mode::{AuthMode, ChosenMode, Mode};
 use super::scope::{Cell, Scope};
-use crate::agent::{Agent, claude};
+use crate::agent::claude;
 use crate::config::{AgentBlock, Config, Value};
 use crate::failure::{Failure, Kind};
-use crate::source::{Reader, Source, SourceError};
+use crate::source::{Source, SourceError};
 
 /// A credential with its history, which may be shown while it may not.
 #[derive(Debug)]
@@ -28,23 +28,164 @@ pub struct Credential {
 pub struct Need {
     /// The key in the agent's block.
     pub slot: &'static str,
-    /// The variable that carries the credential in the container, and the
-    /// operator variable that may name it.
+    /// The operator variable that may name the credential, and by which it is
+    /// called on the screen.
     pub variable: &'static str,
 }
 
-/// What a mode of Claude's needs; `None` when it needs no credential.
-pub fn need_of(mode: Mode) -> Option<Need> {
-    match mode {
+/// What a mode needs; `None` when it needs no credential.
+pub fn need_of(chosen: AuthMode) -> Option<Need> {
+    match chosen.mode() {
         Mode::ApiKey => Some(Need {
             slot: "api_key",
-            variable: claude::API_KEY,
+            variable: chosen.agent().description().key_variable,
         }),
         Mode::OauthToken => Some(Need {
             slot: "oauth_token",
             variable: claude::OAUTH_TOKEN,
         }),
         Mode::Sync | Mode::Ignore => None,
+    }
+}
+
+/// The search for the credential of a mode, before anything is read.
+#[derive(Debug)]
+pub struct Search<'a> {
+    chosen: &'a ChosenMode,
+    need: Need,
+    asked: Vec<Asked<'a>>,
+}
+
+/// A place that may declare the credential.
+#[derive(Debug)]
+struct Asked<'a> {
+    /// In the words of the configuration.
+    place: String,
+    scope: Scope,
+    value: Option<&'a Value>,
+}
+
+impl<'a> Search<'a> {
+    /// Asks every place, the nearest slot first, the farthest operator
+    /// variable last.
+    pub fn new(config: &'a Config, cell: Cell<'a>, chosen: &'a ChosenMode, need: Need) -> Self {
+        let slot = |block: &'a AgentBlock| match need.slot {
+            "oauth_token" => block.oauth_token.as_ref(),
+            _ => block.api_key.as_ref(),
+        };
+        let agent = chosen.auth_mode.agent();
+        let blocks = cell.agent_blocks(config, agent).into_iter();
+        let slots = blocks.map(|(scope, block)| Asked {
+            place: format!("{} {}", scope.table(agent.word()), need.slot),
+            scope,
+            value: block.and_then(slot),
+        });
+        let layers = cell.variables(config).into_iter();
+        let variables = layers.map(|(scope, env)| Asked {
+            place: format!("{} {}", scope.table("env"), need.variable),
+            scope,
+            value: env.and_then(|env| {
+                let mut variables = env.iter();
+                let found = variables.find(|(name, _)| name.as_str() == need.variable);
+                found.map(|(_, value)| value)
+            }),
+        });
+        Self {
+            chosen,
+            need,
+            asked: slots.chain(variables).collect(),
+        }
+    }
+
+    /// What the nearest place declares. It decides even when it turns out to
+    /// be empty: falling through would deliver another account's login.
+    pub fn deciding(&self) -> Option<(&Scope, &'a Value)> {
+        let mut asked = self.asked.iter();
+        asked.find_map(|asked| Some((&asked.scope, asked.value?)))
+    }
+
+    /// What is searched for.
+    pub fn need(&self) -> Need {
+        self.need
+    }
+
+    /// The mode that needs it.
+    pub fn chosen(&self) -> &'a ChosenMode {
+        self.chosen
+    }
+
+    /// The credential, from what was read at the deciding place.
+    ///
+    /// # Errors
+    /// No place declares one, or it gave nothing: with the whole trace.
+    pub fn conclude(
+        &self,
+        config: &Config,
+        read: Option<Result<SecretString, SourceError>>,
+    ) -> Result<Credential, Failure> {
+        let held = match (self.deciding(), read) {
+            (Some((scope, value)), Some(Ok(read))) => {
+                let source = Source::shown(&value.written);
+                if !read.expose_secret().trim().is_empty() {
+                    return Ok(Credential {
+                        value: read,
+                        source,
+                        scope: scope.clone(),
+                    });
+                }
+                Held::ResolvedEmpty(source)
+            }
+            (_, Some(Err(error))) => Held::Failed(error),
+            (_, _) => Held::Unset,
+        };
+        Err(self.missing(config, &held))
+    }
+
+    /// What every place held, the one that decided as given.
+    fn trace(&self, deciding: &Held) -> Vec<(&str, String)> {
+        let mut decided = false;
+        let asked = self.asked.iter();
+        asked
+            .map(|asked| {
+                let held = match asked.value {
+                    None => Held::Unset.to_string(),
+                    Some(_) if decided => Held::Declared.to_string(),
+                    Some(_) => deciding.to_string(),
+                };
+                decided |= asked.value.is_some();
+                (asked.place.as_str(), held)
+            })
+            .collect()
+    }
+
+    /// The two-part trace: who chose the mode, and what every place held.
+    fn missing(&self, config: &Config, deciding: &Held) -> Failure {
+        let chosen = self.chosen;
+        let agent = chosen.auth_mode.agent().word();
+        let mode = chosen.auth_mode.word();
+        let by = match &chosen.scope {
+            Some(scope) => format!("chosen by {scope}"),
+            None => "by default".to_owned(),
+        };
+        let mut failure = Failure::new(
+            Kind::Configuration,
+            format!("no credential for {agent}: mode {mode} needs one"),
+        )
+        .hint(format!("{agent} auth_forward = \"{mode}\", {by}"))
+        .hint(format!("{} was looked for in:", self.need.variable));
+        let trace = self.trace(deciding);
+        let width = trace.iter().map(|(place, _)| place.chars().count()).max();
+        let width = width.unwrap_or_default();
+        for (place, held) in trace {
+            failure = failure.hint(format!("  {place:<width$}  {held}"));
+        }
+        let scope = chosen.scope.clone().unwrap_or(Scope::Global);
+        failure.hint(format!(
+            "set {} in {} of {}, or choose another auth_forward",
+            self.need.slot,
+            scope.table(agent),
+            config.file.display()
+        ))
     }
 }
 
@@ -67,114 +208,4 @@ impl fmt::Display for Held {
             Self::Failed(error) => write!(f, "declared, but {error}"),
         }
     }
-}
-
-/// Finds the credential for the mode that was chosen.
-///
-/// The nearest scope that declares one decides, even when what it declares
-/// turns out empty: falling through would deliver another account's login.
-///
-/// # Errors
-/// No scope declares one, or it resolves to nothing: with the whole trace.
-pub fn find(
-    config: &Config,
-    cell: Cell<'_>,
-    chosen: &ChosenMode,
-    need: Need,
-    reader: &Reader<'_>,
-) -> Result<Credential, Failure> {
-    let agent = chosen.auth_mode.agent();
-    let mut asked: Vec<(String, Held)> = Vec::new();
-    let mut decided = false;
-    for (place, scope, value) in declarations(config, cell, agent, need) {
-        let held = match value {
-            None => Held::Unset,
-            Some(_) if decided => Held::Declared,
-            Some(value) => {
-                decided = true;
-                match read(value, need, reader) {
-                    Ok((value, source)) if !value.expose_secret().trim().is_empty() => {
-                        return Ok(Credential {
-                            value,
-                            source,
-                            scope,
-                        });
-                    }
-                    Ok((_, source)) => Held::ResolvedEmpty(source),
-                    Err(error) => Held::Failed(error),
-                }
-            }
-        };
-        asked.push((place, held));
-    }
-    Err(missing(config, chosen, need, &asked))
-}
-
-/// Every place that may declare the credential, the nearest slot first, the
-/// farthest operator variable last.
-fn declarations<'a>(
-    config: &'a Config,
-    cell: Cell<'a>,
-    agent: Agent,
-    need: Need,
-) -> Vec<(String, Scope, Option<&'a Value>)> {
-    let slot = |block: &'a AgentBlock| match need.slot {
-        "oauth_token" => block.oauth_token.as_ref(),
-        _ => block.api_key.as_ref(),
-    };
-    let slots = cell
-        .agent_blocks(config, agent)
-        .into_iter()
-        .map(|(scope, block)| {
-            let place = format!("{} {}", scope.table(agent.word()), need.slot);
-            (place, scope, block.and_then(slot))
-        });
-    let variables = cell.variables(config).into_iter().map(|(scope, env)| {
-        let place = format!("{} {}", scope.table("env"), need.variable);
-        let value = env.and_then(|env| {
-            env.iter()
-                .find(|(name, _)| name.as_str() == need.variable)
-                .map(|(_, value)| value)
-        });
-        (place, scope, value)
-    });
-    slots.chain(variables).collect()
-}
-
-fn read(
-    value: &Value,
-    need: Need,
-    reader: &Reader<'_>,
-) -> Result<(SecretString, String), SourceError> {
-    let source = Source::parse(&value.text)?;
-    let read = reader.read(&source, need.variable)?;
-    Ok((read, source.to_string()))
-}
-
-/// The two-part trace: who chose the mode, and what every scope held.
-fn missing(config: &Config, chosen: &ChosenMode, need: Need, asked: &[(String, Held)]) -> Failure {
-    let agent = chosen.auth_mode.agent().word();
-    let mode = chosen.auth_mode.word();
-    let by = match &chosen.scope {
-        Some(scope) => format!("chosen by {scope}"),
-        None => "by default".to_owned(),
-    };
-    let mut failure = Failure::new(
-        Kind::Configuration,
-        format!("no credential for {agent}: mode {mode} needs one"),
-    )
-    .hint(format!("{agent} auth_forward = \"{mode}\", {by}"))
-    .hint(format!("{} was looked for in:", need.variable));
-    let width = asked.iter().map(|(place, _)| place.chars().count()).max();
-    for (place, held) in asked {
-        let width = width.unwrap_or_default();
-        failure = failure.hint(format!("  {place:<width$}  {held}"));
-    }
-    let scope = chosen.scope.clone().unwrap_or(Scope::Global);
-    failure.hint(format!(
-        "set {} in {} of {}, or choose another auth_forward",
-        need.slot,
-        scope.table(agent),
-        config.file.display()
-    ))
 }

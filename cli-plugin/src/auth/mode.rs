@@ -195,7 +195,7 @@ mod tests {
             let (workspace, role) = cells[2].split_once(' ').unwrap();
             let cell = Cell {
                 workspace: Some(workspace).filter(|name| *name != "-"),
-                role,
+                role: Some(role),
             };
             let config = config(scopes[0], scopes[1], scopes[2]);
             let chosen = resolve(&config, cell, Agent::Claude);
@@ -210,7 +210,7 @@ mod tests {
         let config = config(Sets("ignore"), Sets("api_key"), Sets("oauth_token"));
         let cell = Cell {
             workspace: Some("w"),
-            role: "r",
+            role: Some("r"),
         };
         for agent in [Agent::Codex, Agent::Amp, Agent::Opencode] {
             let chosen = resolve(&config, cell, agent);
@@ -232,7 +232,7 @@ mod tests {
         ];
         let cell = Cell {
             workspace: Some("w"),
-            role: "r",
+            role: Some("r"),
         };
         for near in fillings {
             for middle in fillings {

@@ -10,8 +10,8 @@ use crate::config::{AgentBlock, AgentBlocks, Config, Value, Variables};
 pub struct Cell<'a> {
     /// The workspace, if the container belongs to one.
     pub workspace: Option<&'a str>,
-    /// The role.
-    pub role: &'a str,
+    /// The role; `None` for an image that was named outright.
+    pub role: Option<&'a str>,
 }
 
 /// Where in the configuration something was said.
@@ -65,8 +65,10 @@ impl<'a> Cell<'a> {
         let mut scopes = Vec::new();
         if let Some(name) = self.workspace {
             let workspace = config.workspaces.get(name);
-            let cell = workspace.and_then(|workspace| workspace.roles.get(self.role));
-            scopes.push((self.cell_scope(name), block(cell.map(|cell| &cell.agents))));
+            if let Some(role) = self.role {
+                let cell = workspace.and_then(|workspace| workspace.roles.get(role));
+                scopes.push((cell_scope(name, role), block(cell.map(|cell| &cell.agents))));
+            }
             let blocks = workspace.map(|workspace| &workspace.agents);
             scopes.push((Scope::Workspace(name.to_owned()), block(blocks)));
         }
@@ -79,20 +81,24 @@ impl<'a> Cell<'a> {
         let mut scopes = Vec::new();
         if let Some(name) = self.workspace {
             let workspace = config.workspaces.get(name);
-            let cell = workspace.and_then(|workspace| workspace.roles.get(self.role));
-            scopes.push((self.cell_scope(name), cell.map(|cell| &cell.env)));
+            if let Some(role) = self.role {
+                let cell = workspace.and_then(|workspace| workspace.roles.get(role));
+                scopes.push((cell_scope(name, role), cell.map(|cell| &cell.env)));
+            }
             let env = workspace.map(|workspace| &workspace.env);
             scopes.push((Scope::Workspace(name.to_owned()), env));
         }
-        let role = config.roles.get(self.role).map(|role| &role.env);
-        scopes.push((Scope::Role(self.role.to_owned()), role));
+        if let Some(name) = self.role {
+            let role = config.roles.get(name).map(|role| &role.env);
+            scopes.push((Scope::Role(name.to_owned()), role));
+        }
         scopes.push((Scope::Global, Some(&config.env)));
         scopes
     }
+}
 
-    fn cell_scope(self, workspace: &str) -> Scope {
-        Scope::WorkspaceRole(workspace.to_owned(), self.role.to_owned())
-    }
+fn cell_scope(workspace: &str, role: &str) -> Scope {
+    Scope::WorkspaceRole(workspace.to_owned(), role.to_owned())
 }
 
 /// The operator variables of a container: of each name the source that wins.

@@ -13,7 +13,7 @@ use crate::delivery::{self, Circumstances};
 use crate::failure::{Failure, Kind};
 use crate::host::keep_out_of_dumps;
 use crate::request::Request;
-use crate::source::{Reader, Shell};
+use crate::source::Shell;
 
 /// The largest question that is read, in bytes.
 const LIMIT: usize = 4 << 20;
@@ -79,15 +79,13 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         config: &config,
         cell: Cell {
             workspace: request.workspace.as_deref(),
-            role: &request.role,
+            role: Some(&request.role),
         },
         agents: &role.agents,
         given: &request.given,
         modes_at_launch: &request.modes,
-        reader: Reader {
-            host: &host,
-            shell: Shell::Gone(&question.payload),
-        },
+        host: &host,
+        shell: Shell::Gone(&question.payload),
         now,
     })?;
     Ok(Resolved {

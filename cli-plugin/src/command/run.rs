@@ -24,7 +24,7 @@ use crate::handoff::{self, Staged, TicketFolder};
 use crate::host::{Host, keep_out_of_dumps};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::Request;
-use crate::source::{Reader, Shell};
+use crate::source::Shell;
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
 use given::{Given, RUNTIME};
@@ -113,7 +113,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
 
     let cell = Cell {
         workspace,
-        role: &role_name,
+        role: Some(&role_name),
     };
     let prepared = delivery::prepare(Circumstances {
         config: &config,
@@ -121,10 +121,8 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         agents: &role.agents,
         given: &given.variables,
         modes_at_launch: &BTreeMap::new(),
-        reader: Reader {
-            host: &host,
-            shell: Shell::Live(&host),
-        },
+        host: &host,
+        shell: Shell::Live(&host),
         now: SystemTime::now(),
     })?;
     show(&config, &given, &prepared);

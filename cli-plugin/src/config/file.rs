@@ -116,7 +116,7 @@ fn first_plain_value(config: &Config) -> Option<usize> {
     blocks
         .chain(variables)
         .filter(|value| {
-            let source = Source::parse(&value.text);
+            let source = Source::parse(&value.written);
             // A value that begins with `$` by mistake is one, too.
             matches!(source, Ok(Source::Plain(_)) | Err(SourceError::Dollar))
         })

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::Problem;
 use super::{
     AgentBlock, AgentBlocks, Config, ConfigError, Mount, Role, Value, Variables, Workspace,
-    WorkspaceRole, nearest,
+    WorkspaceRole, Written, nearest,
 };
 use crate::agent::Agent;
 use crate::auth::mode::AuthMode;
@@ -95,10 +95,11 @@ impl Reader<'_> {
     }
 
     fn workspace(&self, table: &Table<'_>) -> Result<Workspace, ConfigError> {
-        self.check_keys(table, &["workdir", "mounts", "env", "roles"], true)?;
+        self.check_keys(table, &["workdir", "mounts", "trust", "env", "roles"], true)?;
         let mut workspace = Workspace {
             workdir: self.workdir(table)?,
             mounts: self.mounts(table)?,
+            trust: self.switch(table, "trust")?,
             agents: self.agents(table)?,
             env: self.variables(table)?,
             ..Workspace::default()
@@ -124,7 +125,8 @@ impl Reader<'_> {
     }
 
     fn agent_block(&self, agent: Agent, table: &Table<'_>) -> Result<AgentBlock, ConfigError> {
-        let known = ["auth_forward", "oauth_token", "token", "api_key"];
+        let mut known = vec!["auth_forward", "oauth_token", "token", "api_key"];
+        known.extend((agent == Agent::Opencode).then_some("provider"));
         self.check_keys(table, &known, false)?;
         let auth_forward = match table.get("auth_forward") {
             Some(item) => Some(self.mode(agent, item)?),
@@ -153,6 +155,7 @@ impl Reader<'_> {
             auth_forward,
             oauth_token,
             api_key,
+            provider: self.text(table, "provider")?,
         })
     }
 
@@ -243,23 +246,53 @@ impl Reader<'_> {
         if !dst.starts_with('/') {
             return Err(self.form(item, "dst", "an absolute path in the container"));
         }
-        let readonly = match table.get("readonly").map(|item| (item, item.get_ref())) {
-            None => false,
-            Some((_, DeValue::Boolean(readonly))) => *readonly,
-            Some((item, _)) => return Err(self.form(item, "readonly", "true or false")),
-        };
+        let readonly = self.switch(&table, "readonly")?;
         Ok(Mount { src, dst, readonly })
     }
 
-    fn value(&self, key: &str, item: &Item<'_>) -> Result<Value, ConfigError> {
-        let text = self.string(key, item)?;
-        if text.contains('\0') {
-            return Err(self.form(item, key, "text without NUL"));
+    /// A key that is false where it is not set.
+    fn switch(&self, table: &Table<'_>, key: &str) -> Result<bool, ConfigError> {
+        match table.get(key).map(|item| (item, item.get_ref())) {
+            None => Ok(false),
+            Some((_, DeValue::Boolean(on))) => Ok(*on),
+            Some((item, _)) => Err(self.form(item, key, "true or false")),
         }
+    }
+
+    fn value(&self, key: &str, item: &Item<'_>) -> Result<Value, ConfigError> {
+        let written = match item.get_ref() {
+            DeValue::String(text) if text.contains('\0') => {
+                return Err(self.form(item, key, "text without NUL"));
+            }
+            DeValue::String(text) => Written::Text(text.as_ref().into()),
+            DeValue::Table(_) => self.reference(key, item)?,
+            _ => return Err(self.form(item, key, "text in quotes, or a table")),
+        };
         Ok(Value {
-            text: text.into(),
+            written,
             line: self.line(item.span().start),
         })
+    }
+
+    /// `{ op = …, account = … }` or `{ cmd = […] }`.
+    fn reference(&self, key: &str, item: &Item<'_>) -> Result<Written, ConfigError> {
+        let table = self.table(item, key.to_owned())?;
+        let mut keys = table.entries.keys();
+        // A key that is none of these may be a secret, and is not repeated.
+        let known = keys.all(|key| ["op", "account", "cmd"].contains(&key.get_ref().as_ref()));
+        let account = self.text(&table, "account")?;
+        let command = self.texts(&table, "cmd")?;
+        match (self.text(&table, "op")?, account) {
+            (Some(reference), account) if known && command.is_empty() => {
+                Ok(Written::Op { reference, account })
+            }
+            (None, None) if known && !command.is_empty() => Ok(Written::Command(command)),
+            _ => Err(self.form(
+                item,
+                key,
+                "{ op = \"op://…\", account = \"…\" } or { cmd = [\"program\", \"argument\"] }",
+            )),
+        }
     }
 
     fn text(&self, table: &Table<'_>, key: &str) -> Result<Option<String>, ConfigError> {

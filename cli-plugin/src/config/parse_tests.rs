@@ -12,6 +12,13 @@ fn read(text: &str) -> Result<Config, ConfigError> {
     parse(Path::new("config.toml"), text, Path::new("/home/me"))
 }
 
+fn text_of(value: Option<&Value>) -> &str {
+    match &value.unwrap().written {
+        Written::Text(text) => text.expose_secret(),
+        _ => panic!("it was written as text"),
+    }
+}
+
 fn refused(text: &str) -> String {
     Failure::from(read(text).unwrap_err()).to_string()
 }
@@ -52,10 +59,7 @@ fn the_whole_schema_is_read() {
     );
     assert!(workspace.mounts[0].readonly);
     assert_eq!(claude.auth_forward.unwrap().word(), "oauth_token");
-    assert_eq!(
-        claude.oauth_token.as_ref().unwrap().text.expose_secret(),
-        "canary"
-    );
+    assert_eq!(text_of(claude.oauth_token.as_ref()), "canary");
     assert_eq!(config.roles["web"].agents, [Agent::Claude, Agent::Codex]);
     assert_eq!(workspace.roles["web"].env.len(), 1);
     assert!(!format!("{config:?}").contains("canary"));

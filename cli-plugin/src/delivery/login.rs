@@ -3,13 +3,15 @@
 use std::fmt;
 
 use jackin_oci_hook::payload::Payload;
+use secrecy::SecretString;
 
 use super::Circumstances;
-use crate::agent::Agent;
-use crate::agent::claude::{self, Found, LoginState};
-use crate::auth::credential::{self, Credential, Need};
+use crate::agent::login::{Found, Setting};
+use crate::agent::{Agent, claude};
+use crate::auth::credential::{self, Credential, Search};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
+use crate::source::{SourceError, Wanted};
 
 /// What one agent is given, and what is said about it.
 #[derive(Debug)]
@@ -47,100 +49,152 @@ impl fmt::Display for AuthLine {
     }
 }
 
-/// The login of one agent in the mode that was chosen for it.
-pub(super) fn of(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Result<Login, Failure> {
+/// What is to be done for an agent's login.
+#[derive(Debug)]
+pub(super) enum Plan<'a> {
+    /// Nothing more.
+    Settled(Login),
+    /// A credential is to be read.
+    Search(Search<'a>),
+}
+
+/// Decides what is to be done for an agent in the mode that was chosen.
+pub(super) fn plan<'a>(
+    circumstances: &Circumstances<'a>,
+    chosen: &'a ChosenMode,
+) -> Result<Plan<'a>, Failure> {
     let agent = chosen.auth_mode.agent();
     if chosen.auth_mode.mode() == Mode::Ignore {
         let text = format!("none (manual login required){}", from(chosen));
-        return Ok(login(agent, Payload::default(), text, Outlook::LeftAlone));
+        let login = login(agent, Payload::default(), text, Outlook::LeftAlone);
+        return Ok(Plan::Settled(login));
     }
-    match agent {
-        Agent::Claude => of_claude(circumstances, chosen),
-        Agent::Codex | Agent::Amp | Agent::Opencode => {
-            let text = "not supported yet by this version, nothing forwarded".to_owned();
-            Ok(login(agent, Payload::default(), text, Outlook::Doubtful))
-        }
-    }
-}
-
-fn of_claude(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Result<Login, Failure> {
-    let Some(need) = credential::need_of(chosen.auth_mode.mode()) else {
-        return host_login(circumstances, chosen);
-    };
-    let kind = match chosen.auth_mode.mode() {
-        Mode::OauthToken => "long-lived OAuth token",
-        _ => "API key",
+    let Some(need) = credential::need_of(chosen.auth_mode) else {
+        return host_login(circumstances, chosen).map(Plan::Settled);
     };
     if circumstances.given.contains(need.variable) {
+        let kind = kind(chosen);
         let text = format!(
             "{kind} ({} from a docker flag){}",
             need.variable,
             from(chosen)
         );
-        let payload = payload_with(need, &"given".into())?;
-        return Ok(login(Agent::Claude, payload, text, Outlook::LoggedIn));
+        let payload = payload_with(circumstances, chosen, &"given".into())?;
+        let login = login(agent, payload, text, Outlook::LoggedIn);
+        return Ok(Plan::Settled(login));
     }
-    let reader = circumstances.reader_for(chosen.auth_mode);
-    let found = credential::find(
-        circumstances.config,
-        circumstances.cell,
-        chosen,
-        need,
-        &reader,
-    )?;
-    let Credential {
-        value,
-        source,
-        scope,
-    } = found;
-    let text = format!("{kind} ({source}, from {scope})");
-    let payload = payload_with(need, &value)?;
-    Ok(login(Agent::Claude, payload, text, Outlook::LoggedIn))
+    let search = Search::new(circumstances.config, circumstances.cell, chosen, need);
+    Ok(Plan::Search(search))
 }
 
-fn payload_with(need: Need, value: &secrecy::SecretString) -> Result<Payload, Failure> {
-    let payload = if need.variable == claude::OAUTH_TOKEN {
-        claude::oauth_token(value)
-    } else {
-        claude::api_key(value)
+impl Plan<'_> {
+    /// The login, from the values that were read, of which it takes its own.
+    pub(super) fn conclude(
+        self,
+        circumstances: &Circumstances<'_>,
+        read: &mut impl Iterator<Item = Result<SecretString, SourceError>>,
+    ) -> Result<Login, Failure> {
+        let search = match self {
+            Self::Settled(login) => return Ok(login),
+            Self::Search(search) => search,
+        };
+        let read = search.deciding().and_then(|_| read.next());
+        let chosen = search.chosen();
+        let Credential {
+            value,
+            source,
+            scope,
+        } = search.conclude(circumstances.config, read)?;
+        let text = format!("{} ({source}, from {scope})", kind(chosen));
+        let payload = payload_with(circumstances, chosen, &value)?;
+        let agent = chosen.auth_mode.agent();
+        Ok(login(agent, payload, text, Outlook::LoggedIn))
+    }
+}
+
+impl<'a> Search<'a> {
+    /// The one value that is to be read for it.
+    pub(super) fn wanted(&self, circumstances: &'a Circumstances<'_>) -> Option<Wanted<'a>> {
+        let (_, value) = self.deciding()?;
+        Some(Wanted {
+            value,
+            delivered_as: self.need().variable,
+            shell: circumstances.shell_for(self.chosen().auth_mode),
+        })
+    }
+}
+
+/// What a mode's credential is called.
+fn kind(chosen: &ChosenMode) -> &'static str {
+    match chosen.auth_mode.mode() {
+        Mode::OauthToken => "long-lived OAuth token",
+        _ => "API key",
+    }
+}
+
+fn payload_with(
+    circumstances: &Circumstances<'_>,
+    chosen: &ChosenMode,
+    value: &SecretString,
+) -> Result<Payload, Failure> {
+    let setting = circumstances.setting();
+    let payload = match chosen.auth_mode.mode() {
+        Mode::OauthToken => claude::oauth_token(value, &setting),
+        _ => chosen.auth_mode.agent().with_key(value, &setting),
     };
     payload.map_err(|error| Failure::new(Kind::Configuration, error))
 }
 
+impl Circumstances<'_> {
+    /// What an agent's seed depends on beside its login.
+    fn setting(&self) -> Setting {
+        let workspace = self.cell.workspace;
+        let workspace = workspace.and_then(|name| self.config.workspaces.get(name));
+        let trusted = workspace.filter(|workspace| workspace.trust);
+        let mounts = trusted.into_iter().flat_map(|workspace| &workspace.mounts);
+        Setting {
+            trusted: mounts.map(|mount| mount.dst.clone()).collect(),
+        }
+    }
+}
+
 fn host_login(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Result<Login, Failure> {
-    let host = circumstances.reader.host;
-    let found = claude::read_host_login(host, circumstances.now).map_err(|error| {
-        Failure::new(
-            Kind::Configuration,
-            format!("failed to read claude's login on this host: {error}"),
-        )
-        .hint("make the file your own and readable, or choose another auth_forward")
+    let agent = chosen.auth_mode.agent();
+    let described = agent.description();
+    let host = circumstances.host;
+    let found = agent.host_login(host).map_err(|error| {
+        let message = format!("failed to read {agent}'s login on this host: {error}");
+        Failure::new(Kind::Configuration, message)
+            .hint("make the file your own and readable, or choose another auth_forward")
     })?;
-    let nothing = |text: String| login(Agent::Claude, Payload::default(), text, Outlook::Doubtful);
+    let nothing = |text: String| login(agent, Payload::default(), text, Outlook::Doubtful);
     Ok(match found {
-        Found::Missing => nothing(format!(
-            "no host session to forward (sync), log in with `claude` on this host{}",
+        Found::Missing(_) => nothing(format!(
+            "no host session to forward (sync), log in with `{}` on this host{}",
+            described.log_in,
             from(chosen)
         )),
-        Found::Unusable(path) => {
+        Found::Unusable { origin, why } => {
             let mut login = nothing(format!("no usable host session (sync){}", from(chosen)));
             login.warnings.push(format!(
-                "{} holds no login and is not forwarded; log in with `claude` on this host",
-                path.display()
+                "{origin} {why} and is not forwarded; log in with `{}` on this host",
+                described.log_in
             ));
             login
         }
         Found::Login(session) => {
-            let expired = session.state == LoginState::Expired;
+            let expired = session
+                .expires
+                .is_some_and(|ends| ends <= circumstances.now);
             let text = format!("forwarded host session (sync){}", from(chosen));
-            let payload = claude::sync(session, claude::account(host));
-            let mut login = login(Agent::Claude, payload, text, Outlook::LoggedIn);
+            let payload = agent.sync(session, host, &circumstances.setting());
+            let mut login = login(agent, payload, text, Outlook::LoggedIn);
             if expired {
                 login.line.outlook = Outlook::Doubtful;
-                login.warnings.push(
-                    "claude's login on this host has expired; `claude auth status` renews it"
-                        .to_owned(),
-                );
+                login.warnings.push(format!(
+                    "{agent}'s login on this host has expired; `{}` renews it",
+                    described.renew
+                ));
             }
             login
         }

@@ -2,7 +2,7 @@
 
 use jackin_oci_hook::payload::{Variable, VariableName, VariableValue};
 use jackin_oci_hook::secret::Secret;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Circumstances;
 use crate::agent::Agent;
@@ -11,60 +11,46 @@ use crate::config::Value;
 use crate::failure::{Failure, Kind};
 use crate::source::{Source, SourceError};
 
-/// Every operator variable that is no agent's credential. A credential is the
-/// business of its agent's mode: what the mode grants is delivered with the
-/// login, and all else stays out.
-pub(super) fn variables(circumstances: &Circumstances<'_>) -> Result<Vec<Variable>, Vec<Failure>> {
-    let mut variables = Vec::new();
-    let mut failures = Vec::new();
-    for (name, value) in effective_variables(circumstances.config, circumstances.cell) {
-        if let Some(agent) = Agent::of_variable(name.as_str()) {
-            tracing::debug!(
-                variable = name.as_str(),
-                agent = agent.word(),
-                "left to the mode"
-            );
-            continue;
+/// The operator variables that are to be read.
+///
+/// Those are all that are no agent's credential. A credential is the business
+/// of its agent's mode: what the mode grants is delivered with the login, and
+/// all else stays out.
+pub(super) fn wanted<'a>(circumstances: &Circumstances<'a>) -> Vec<(&'a VariableName, &'a Value)> {
+    let all = effective_variables(circumstances.config, circumstances.cell).into_iter();
+    all.filter(|(name, _)| {
+        let agent = Agent::of_variable(name.as_str());
+        if let Some(agent) = agent {
+            tracing::debug!(%name, agent = agent.word(), "left to the mode");
         }
-        if circumstances.given.contains(name.as_str()) {
-            continue;
-        }
-        match read(circumstances, name, value) {
-            Ok(variable) => variables.push(variable),
-            Err(error) => failures.push(failure(circumstances, name, value, &error)),
-        }
-    }
-    if failures.is_empty() {
-        Ok(variables)
-    } else {
-        Err(failures)
-    }
-}
-
-fn read(
-    circumstances: &Circumstances<'_>,
-    name: &VariableName,
-    value: &Value,
-) -> Result<Variable, SourceError> {
-    let source = Source::parse(&value.text)?;
-    let read = circumstances.reader.read(&source, name.as_str())?;
-    let value = VariableValue::try_from(Secret::new(read.expose_secret().to_owned()));
-    let place = source.to_string();
-    Ok(Variable {
-        name: name.clone(),
-        value: value.map_err(|_| SourceError::NoText { place })?,
+        agent.is_none() && !circumstances.given.contains(name.as_str())
     })
+    .collect()
 }
 
-fn failure(
+/// The variable, from what was read.
+pub(super) fn variable(
     circumstances: &Circumstances<'_>,
     name: &VariableName,
     value: &Value,
-    error: &SourceError,
-) -> Failure {
-    let file = circumstances.config.file.display();
-    Failure::new(
-        Kind::Configuration,
-        format!("no value for {name} ({file}:{}): {error}", value.line),
-    )
+    read: Result<SecretString, SourceError>,
+) -> Result<Variable, Failure> {
+    let made = read.and_then(|read| {
+        let secret = Secret::new(read.expose_secret().to_owned());
+        VariableValue::try_from(secret).map_err(|_| SourceError::NoText {
+            place: Source::shown(&value.written),
+        })
+    });
+    match made {
+        Ok(value) => Ok(Variable {
+            name: name.clone(),
+            value,
+        }),
+        Err(error) => {
+            let file = circumstances.config.file.display();
+            let line = value.line;
+            let message = format!("no value for {name} ({file}:{line}): {error}");
+            Err(Failure::new(Kind::Configuration, message))
+        }
+    }
 }

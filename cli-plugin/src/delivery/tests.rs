@@ -51,15 +51,13 @@ impl Scene {
             config: &config,
             cell: Cell {
                 workspace: self.workspace,
-                role: "r",
+                role: Some("r"),
             },
             agents: &self.agents,
             given: &self.given,
             modes_at_launch: modes,
-            reader: Reader {
-                host: &host,
-                shell: last.map_or(Shell::Live(&host), Shell::Gone),
-            },
+            host: &host,
+            shell: last.map_or(Shell::Live(&host), Shell::Gone),
             now: SystemTime::UNIX_EPOCH,
         })
     }
@@ -256,16 +254,6 @@ fn scenario_43_a_variable_given_by_flag_is_the_users_own() {
     );
     assert_eq!(prepared.warnings.len(), 2, "{:?}", prepared.warnings);
     assert!(prepared.warnings[0].contains("docker inspect"));
-}
-
-#[test]
-fn an_agent_that_is_not_supported_yet_gets_nothing_and_is_named() {
-    let mut scene =
-        Scene::new("[codex]\nauth_forward = \"api_key\"\n[env]\nOPENAI_API_KEY = \"x\"\n");
-    scene.agents = vec![Agent::Codex];
-    let prepared = scene.prepare().unwrap();
-    assert_eq!(prepared.payload, Payload::default());
-    assert_snapshot!(prepared.lines[0], @"codex auth: not supported yet by this version, nothing forwarded");
 }
 
 #[test]

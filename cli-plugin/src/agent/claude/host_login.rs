@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jackin_oci_hook::secret::Secret;
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::CONFIG_FOLDER;
 use crate::agent::host_file::{self, HostFileError};
+use crate::agent::login::{Found, HostLogin, Origin};
 use crate::host::Host;
 
 /// The largest credentials file that is read, in bytes. A real one has a few
@@ -24,42 +24,13 @@ const CREDENTIALS_LIMIT: u64 = 256 << 10;
 /// every project and grows to several megabytes.
 const SETTINGS_LIMIT: u64 = 64 << 20;
 
-/// What the host has to forward.
-#[derive(Debug)]
-pub struct HostLogin {
-    /// The credentials file, less its refresh tokens.
-    pub content: Secret,
-    /// Whether its access token still holds.
-    pub state: LoginState,
-}
-
-/// Whether an access token still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginState {
-    /// It holds, or does not say until when.
-    Valid,
-    /// It has ended; Claude on the host renews it.
-    Expired,
-}
-
-/// What was found where the host's login should be.
-#[derive(Debug)]
-pub enum Found {
-    /// A login.
-    Login(HostLogin),
-    /// No file.
-    Missing,
-    /// A file that is no login, which is never copied.
-    Unusable(PathBuf),
-}
-
 type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// Reads Claude's login on this host.
 ///
 /// # Errors
 /// There is a file, and it cannot or must not be read.
-pub fn read(host: &Host, now: SystemTime) -> Result<Found, HostFileError> {
+pub fn read(host: &Host) -> Result<Found, HostFileError> {
     let (folder, allowed) = match host.path_variable(CONFIG_FOLDER) {
         Some(folder) => (folder.clone(), folder),
         None => (host.home().join(".claude"), host.home().to_owned()),
@@ -73,11 +44,19 @@ pub fn read(host: &Host, now: SystemTime) -> Result<Found, HostFileError> {
         read => read?,
     };
     let Some(bytes) = bytes else {
-        return Ok(Found::Missing);
+        return Ok(Found::Missing(Origin::File(path)));
     };
-    Ok(match without_refresh_token(&bytes, now) {
-        Some(login) => Found::Login(login),
-        None => Found::Unusable(path),
+    let origin = Origin::File(path);
+    Ok(match without_refresh_token(&bytes) {
+        Some((content, expires)) => Found::Login(HostLogin {
+            content,
+            origin,
+            expires,
+        }),
+        None => Found::Unusable {
+            origin,
+            why: "holds no login",
+        },
     })
 }
 
@@ -91,7 +70,7 @@ const LOGIN: &str = "claudeAiOauth";
 
 /// The same login without what renews it, or `None` when it is no login.
 /// Every other field of it keeps its bytes.
-fn without_refresh_token(bytes: &[u8], now: SystemTime) -> Option<HostLogin> {
+fn without_refresh_token(bytes: &[u8]) -> Option<(Secret, Option<SystemTime>)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Essential<'a> {
@@ -113,21 +92,14 @@ fn without_refresh_token(bytes: &[u8], now: SystemTime) -> Option<HostLogin> {
     let fields: &RawValue = serde_json::from_slice(&fields).ok()?;
     file.insert(LOGIN.into(), fields);
     let content = to_wiped_json(&file).ok()?;
-    Some(HostLogin {
-        content: Secret::new(std::str::from_utf8(&content).ok()?.to_owned()),
-        state: state(essential.expires_at, now),
-    })
+    let content = Secret::new(std::str::from_utf8(&content).ok()?.to_owned());
+    Some((content, essential.expires_at.and_then(time)))
 }
 
-/// `expires_at` is in milliseconds since 1970.
-fn state(expires_at: Option<f64>, now: SystemTime) -> LoginState {
-    let ends = expires_at
-        .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok())
-        .and_then(|since| UNIX_EPOCH.checked_add(since));
-    match ends {
-        Some(ends) if ends <= now => LoginState::Expired,
-        _ => LoginState::Valid,
-    }
+/// The time so many milliseconds after the beginning of 1970.
+fn time(milliseconds: f64) -> Option<SystemTime> {
+    let since = Duration::try_from_secs_f64(milliseconds / 1000.0).ok()?;
+    UNIX_EPOCH.checked_add(since)
 }
 
 /// The account that the host's login belongs to, from the host's
@@ -171,7 +143,7 @@ mod tests {
     #[test]
     fn scenario_41a_the_refresh_token_stays_and_every_other_field_keeps_its_bytes() {
         let (_home, host) = host_with(Some(LOGIN));
-        let Found::Login(login) = read(&host, at(0)).unwrap() else {
+        let Found::Login(login) = read(&host).unwrap() else {
             panic!("there is a login");
         };
         let content = login.content.expose();
@@ -186,13 +158,13 @@ mod tests {
         );
         assert!(content.contains(r#""expiresAt":1900000000000"#));
         assert!(content.contains(r#""organizationUuid":"o""#));
-        assert_eq!(login.state, LoginState::Valid);
+        assert_eq!(login.expires, Some(at(1_900_000_000)));
     }
 
     #[test]
     fn scenario_27_a_missing_login_is_no_error() {
         let (_home, host) = host_with(None);
-        assert!(matches!(read(&host, at(0)).unwrap(), Found::Missing));
+        assert!(matches!(read(&host).unwrap(), Found::Missing(_)));
     }
 
     #[test]
@@ -208,25 +180,21 @@ mod tests {
             r#"{"claudeAiOauth":"canary"}"#,
         ] {
             let (_home, host) = host_with(Some(text));
-            let found = read(&host, at(0)).unwrap();
-            assert!(matches!(found, Found::Unusable(_)), "{text}");
+            let found = read(&host).unwrap();
+            assert!(matches!(found, Found::Unusable { .. }), "{text}");
         }
     }
 
     #[test]
-    fn an_expired_login_is_told_from_a_valid_one() {
-        for (expires, state) in [
-            ("1000000", LoginState::Expired),
-            ("2001000", LoginState::Valid),
-            ("null", LoginState::Valid),
-        ] {
+    fn a_login_says_when_it_ends() {
+        for (expires, time) in [("2001000", Some(at(2001))), ("null", None)] {
             let text =
                 format!(r#"{{"claudeAiOauth":{{"accessToken":"a","expiresAt":{expires}}}}}"#);
             let (_home, host) = host_with(Some(&text));
-            let Found::Login(login) = read(&host, at(2000)).unwrap() else {
+            let Found::Login(login) = read(&host).unwrap() else {
                 panic!("there is a login");
             };
-            assert_eq!(login.state, state, "{expires}");
+            assert_eq!(login.expires, time, "{expires}");
         }
     }
 
@@ -236,15 +204,15 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         let named = elsewhere.path().to_str().unwrap().to_owned();
         let moved = Host::new(host.home(), "/", [(CONFIG_FOLDER.to_owned(), named)]);
-        assert!(matches!(read(&moved, at(0)).unwrap(), Found::Missing));
+        assert!(matches!(read(&moved).unwrap(), Found::Missing(_)));
         fs::write(elsewhere.path().join(".credentials.json"), LOGIN).unwrap();
-        assert!(matches!(read(&moved, at(0)).unwrap(), Found::Login(_)));
+        assert!(matches!(read(&moved).unwrap(), Found::Login(_)));
         // It may lead back into the home, and nowhere else.
         let link = elsewhere.path().join(".credentials.json");
         let lead_to = |target: &std::path::Path| {
             fs::remove_file(&link).unwrap();
             std::os::unix::fs::symlink(target, &link).unwrap();
-            read(&moved, at(0))
+            read(&moved)
         };
         let at_home = host.home().join(".claude/.credentials.json");
         assert!(matches!(lead_to(&at_home).unwrap(), Found::Login(_)));

@@ -54,8 +54,10 @@ impl DockerLine<'_> {
             }
             HandleBy::Variable => line.extend(["--env".into(), HANDLE_VARIABLE.into()]),
         }
-        let role = format!("dev.jackin.role={}", self.cell.role);
-        line.extend(["--label".into(), role.into()]);
+        if let Some(role) = self.cell.role {
+            let label = format!("dev.jackin.role={role}");
+            line.extend(["--label".into(), label.into()]);
+        }
         if let Some(workspace) = self.cell.workspace {
             let label = format!("dev.jackin.workspace={workspace}");
             line.extend(["--label".into(), label.into()]);

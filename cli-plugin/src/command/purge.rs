@@ -1,0 +1,20 @@
+//! `docker jackin purge`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::failure::{Failure, Kind};
+use crate::plugin::global_flags::GlobalFlags;
+
+/// Remove the containers of a role and all that is kept for it.
+#[derive(Debug, Args)]
+pub struct Arguments {}
+
+/// Carries it out.
+///
+/// # Errors
+/// It is not built yet.
+pub fn run(_flags: &GlobalFlags, _arguments: Arguments) -> Result<ExitCode, Failure> {
+    Err(Failure::new(Kind::Internal, "not built yet"))
+}
