@@ -14,4 +14,5 @@ pub mod host;
 pub mod plugin;
 pub mod request;
 pub mod source;
+pub mod span;
 pub mod terminal;
