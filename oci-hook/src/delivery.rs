@@ -9,6 +9,7 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::append;
 use crate::file;
 use crate::id_map::IdMap;
 use crate::identity::{Identity, Users};
@@ -144,9 +145,7 @@ pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error
     let spots = spots(&rootfs, &home, target, payload)?;
     // What can be refused for its content comes before what leaves a trace.
     for (spot, file) in spots.iter().zip(&payload.files) {
-        if let Delivery::MergeJson { object } = &file.delivery {
-            seed::plant(&rootfs, spot, object).map_err(|trouble| trouble.at(&spot.path))?;
-        }
+        plant(&rootfs, spot, &file.delivery).map_err(|trouble| trouble.at(&spot.path))?;
     }
     let Some(tmpfs) = tmpfs else {
         return Ok(());
@@ -159,6 +158,15 @@ pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// Puts a seed in its place; a secret file is none.
+fn plant(rootfs: &Rootfs, spot: &Spot, delivery: &Delivery) -> Result<(), Trouble> {
+    match delivery {
+        Delivery::Bind { .. } => Ok(()),
+        Delivery::MergeJson { object } => seed::plant(rootfs, spot, object),
+        Delivery::AppendText { text, unless } => append::append(rootfs, spot, text, unless),
+    }
 }
 
 fn spots(
@@ -202,7 +210,7 @@ fn secret_files(user: &Identity, payload: &Payload) -> Result<Option<Tmpfs>, Err
 fn secret((at, file): (usize, &CredentialFile)) -> Option<(usize, &Secret)> {
     match &file.delivery {
         Delivery::Bind { content } => Some((at, content)),
-        Delivery::MergeJson { .. } => None,
+        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
     }
 }
 

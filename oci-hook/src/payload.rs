@@ -136,6 +136,16 @@ pub enum Delivery {
         /// The object to merge in.
         object: serde_json::Map<String, serde_json::Value>,
     },
+    /// No secret: lines for a file that is no JSON. They go to the end of the
+    /// file that is there, which gets a line break first where it ends without
+    /// one, or become the file with mode 0600 where there is none.
+    AppendText {
+        /// What is appended.
+        text: String,
+        /// Nothing is appended to a file with this string in it, nor to one
+        /// that has `text` already.
+        unless: String,
+    },
 }
 
 /// The place of a file in a container.

@@ -196,11 +196,11 @@ fn scenario_53_a_file_that_is_no_ticket_of_its_owner_is_refused_with_its_reason(
 
     let newer = refused(&|ticket, path| {
         let json = String::from_utf8(ticket.to_json().unwrap().to_vec()).unwrap();
-        let json = json.replace("\"schema\":1", "\"schema\":2,\"news\":[]");
+        let json = json.replace(&format!("\"schema\":{SCHEMA}"), "\"schema\":99,\"news\":[]");
         Hall::put(path, json.as_bytes());
     });
     assert!(
-        matches!(newer, Error::Invalid(InvalidTicket::Schema { found: 2 })),
+        matches!(newer, Error::Invalid(InvalidTicket::Schema { found: 99 })),
         "{newer}"
     );
 

@@ -209,7 +209,8 @@ fn scenario_58_in_a_volume_nothing_is_made_that_its_user_could_not_make() {
         "{error}"
     );
     let spot = rootfs.spot(&private.path().join("file"));
-    let error = spot.unwrap().create(&rootfs, b"x").unwrap_err();
+    let edited = spot.unwrap().edit(&rootfs, |_| Ok(Some("x".into())));
+    let error = edited.unwrap_err();
     assert!(matches!(error, Trouble::Unwritable(1000)), "{error}");
     assert_eq!(std::fs::read_dir(private.path()).unwrap().count(), 0);
 }
@@ -219,21 +220,64 @@ fn scenario_58_what_was_swapped_after_it_was_read_is_not_written() {
     let image = Image::new();
     std::fs::write(image.path("home/dev/file"), "old").unwrap();
     let spot = image.spot("/home/dev/file").unwrap();
-    let old = spot.read(&image.rootfs, 100).unwrap();
-    std::fs::remove_file(image.path("home/dev/file")).unwrap();
-    // A folder cannot be renamed over, so this would be written in place.
-    let mode = Mode::from_raw_mode(0o666);
-    fs::mknodat(
-        fs::CWD,
-        image.path("home/dev/file"),
-        FileType::CharacterDevice,
-        mode,
-        fs::makedev(1, 3),
-    )
+    spot.edit(&image.rootfs, |old| {
+        assert_eq!(old, "old");
+        std::fs::remove_file(image.path("home/dev/file")).unwrap();
+        // A folder cannot be renamed over, so this would be written in place.
+        let mode = Mode::from_raw_mode(0o666);
+        fs::mknodat(
+            fs::CWD,
+            image.path("home/dev/file"),
+            FileType::CharacterDevice,
+            mode,
+            fs::makedev(1, 3),
+        )
+        .unwrap();
+        Ok(Some("new".into()))
+    })
     .unwrap();
-    spot.replace(&image.rootfs, &old, b"new").unwrap();
     assert_eq!(std::fs::read(image.path("home/dev/file")).unwrap(), b"new");
     assert!(image.path("home/dev/file").metadata().unwrap().is_file());
+}
+
+#[test]
+fn a_text_is_appended_as_the_user_and_a_missing_file_is_theirs_alone() {
+    let image = Image::of(user(1000, 1001));
+    let append = |path: &str| {
+        let spot = image.spot(path).unwrap();
+        crate::append::append(&image.rootfs, &spot, "b = 2\n", "b =").unwrap();
+        crate::append::append(&image.rootfs, &image.spot(path).unwrap(), "b = 2\n", "b =").unwrap();
+        let metadata = image.path(&path[1..]).metadata().unwrap();
+        let text = std::fs::read_to_string(image.path(&path[1..])).unwrap();
+        (text, metadata.uid(), metadata.mode() & 0o7777)
+    };
+    assert_eq!(
+        append("/home/dev/new.toml"),
+        ("b = 2\n".into(), 1000, 0o600)
+    );
+
+    std::fs::create_dir(image.path("home/dev/theirs")).unwrap();
+    std::fs::write(image.path("home/dev/theirs/a.toml"), "a = 1").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    std::fs::set_permissions(image.path("home/dev/theirs/a.toml"), mode).unwrap();
+    for path in ["home/dev/theirs", "home/dev/theirs/a.toml"] {
+        std::os::unix::fs::chown(image.path(path), Some(1000), Some(1001)).unwrap();
+    }
+    let wanted = ("a = 1\nb = 2\n".into(), 1000, 0o640);
+    assert_eq!(append("/home/dev/theirs/a.toml"), wanted);
+}
+
+#[test]
+fn a_text_is_not_appended_to_what_is_none() {
+    let image = Image::new();
+    std::fs::write(image.path("home/dev/binary"), b"\xff\xfe").unwrap();
+    let spot = image.spot("/home/dev/binary").unwrap();
+    let error = crate::append::append(&image.rootfs, &spot, "b = 2\n", "b =").unwrap_err();
+    assert!(matches!(error, Trouble::NotText), "{error}");
+    assert_eq!(
+        std::fs::read(image.path("home/dev/binary")).unwrap(),
+        b"\xff\xfe"
+    );
 }
 
 #[test]

@@ -10,23 +10,14 @@ use crate::rootfs::Rootfs;
 use crate::spot::Spot;
 use crate::trouble::Trouble;
 
-/// The largest file that is merged into, in bytes.
-const MAX_SIZE: u64 = 32 << 20;
-
 /// Merges an object into the file at a place, as the container's user.
 ///
 /// Objects are merged key by key and lists gain what they lack; anything else
 /// takes the seed's value. What is already so is not written again.
 pub fn plant(rootfs: &Rootfs, spot: &Spot, seed: &Map<String, Value>) -> Result<(), Trouble> {
-    if !spot.occupied {
-        let text = Value::Object(seed.clone()).to_string();
-        return spot.create(rootfs, text.as_bytes());
-    }
-    let old = spot.read(rootfs, MAX_SIZE)?;
-    match merge(&old.text, seed).map_err(|_| Trouble::NotJson)? {
-        Some(merged) => spot.replace(rootfs, &old, merged.as_bytes()),
-        None => Ok(()),
-    }
+    spot.edit(rootfs, |existing| {
+        merge(existing, seed).map_err(|_| Trouble::NotJson)
+    })
 }
 
 /// Merges a seed into a JSON text; `None` when nothing changes.

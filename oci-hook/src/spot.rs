@@ -27,29 +27,54 @@ pub struct Spot {
     pub occupied: bool,
 }
 
+/// The largest file that is edited, in bytes.
+const MAX_SIZE: u64 = 32 << 20;
+
 /// A file as it was read.
 #[derive(Debug)]
-pub struct Content {
-    /// Its text.
-    pub text: String,
+struct Content {
+    text: String,
     stat: Stat,
 }
 
 impl Spot {
-    /// Reads the file as the container's user.
-    pub fn read(&self, rootfs: &Rootfs, limit: u64) -> Result<Content, Trouble> {
+    /// Changes the file's text as the container's user. `change` gets what is
+    /// there, nothing for a file that is missing, and says what there is to be,
+    /// or `None` when nothing is to change. A new file gets mode 0600.
+    ///
+    /// # Errors
+    /// Those of `change`, and when the file cannot be read or written.
+    pub fn edit(
+        &self,
+        rootfs: &Rootfs,
+        change: impl FnOnce(&str) -> Result<Option<String>, Trouble>,
+    ) -> Result<(), Trouble> {
+        if !self.occupied {
+            return match change("")? {
+                Some(text) => self.create(rootfs, text.as_bytes()),
+                None => Ok(()),
+            };
+        }
+        let old = self.read(rootfs, MAX_SIZE)?;
+        match change(&old.text)? {
+            Some(text) => self.replace(rootfs, &old, text.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    fn read(&self, rootfs: &Rootfs, limit: u64) -> Result<Content, Trouble> {
         let user = &rootfs.users().user;
         let (file, stat) = as_user(user, || self.open(OFlags::RDONLY))?;
         let bytes = file::read_bounded(file, limit).map_err(|error| match error.kind() {
             io::ErrorKind::FileTooLarge => Trouble::TooLarge(limit),
             _ => Trouble::System("read it", error),
         })?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Trouble::NotJson)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Trouble::NotText)?;
         Ok(Content { text, stat })
     }
 
     /// Makes the file, where there was none.
-    pub fn create(&self, rootfs: &Rootfs, bytes: &[u8]) -> Result<(), Trouble> {
+    fn create(&self, rootfs: &Rootfs, bytes: &[u8]) -> Result<(), Trouble> {
         let make = || create(&self.folder, &self.name, 0o600);
         let user = &rootfs.users().user;
         let (file, by_root) = rootfs
@@ -64,7 +89,7 @@ impl Spot {
 
     /// Replaces what was read, as the container's user: beside it and renamed,
     /// or in place where that cannot be, as on a mount point.
-    pub fn replace(&self, rootfs: &Rootfs, old: &Content, bytes: &[u8]) -> Result<(), Trouble> {
+    fn replace(&self, rootfs: &Rootfs, old: &Content, bytes: &[u8]) -> Result<(), Trouble> {
         let user = &rootfs.users().user;
         as_user(user, || match self.write_beside(bytes, old.stat.st_mode) {
             Err(Errno::BUSY | Errno::ACCESS | Errno::PERM) => self.write_in_place(old, bytes),

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::payload::Payload;
 
-/// The version of the ticket's schema that this build writes and reads.
-pub const SCHEMA: u32 = 1;
+/// The version of the ticket's schema that this build writes and reads. It
+/// changes with everything that a ticket holds, the payload included.
+pub const SCHEMA: u32 = 2;
 
 /// The annotation that carries a [`Handle`] where the engine knows
 /// annotations (Docker API ≥ 1.43).
@@ -304,3 +305,7 @@ pub struct Resolved {
     /// The whole new payload.
     pub payload: Payload,
 }
+
+#[cfg(test)]
+#[path = "ticket_tests.rs"]
+mod tests;

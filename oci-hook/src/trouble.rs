@@ -54,6 +54,9 @@ pub enum Trouble {
     /// The container's user may not write what is there.
     #[error("cannot be written by uid {0}; give it to that user with chown")]
     Unwritable(u32),
+    /// What is there is no text.
+    #[error("is not UTF-8 text; mend it or remove it")]
+    NotText,
     /// What is there is no JSON object.
     #[error("is not a JSON object; mend it or remove it")]
     NotJson,

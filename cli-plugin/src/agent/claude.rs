@@ -189,7 +189,7 @@ mod tests {
             .iter()
             .find_map(|file| match &file.delivery {
                 Delivery::MergeJson { object } => Some(Value::Object(object.clone())),
-                Delivery::Bind { .. } => None,
+                Delivery::Bind { .. } | Delivery::AppendText { .. } => None,
             })
             .unwrap()
     }

@@ -290,7 +290,7 @@ fn scenario_31_a_restart_takes_the_hosts_newest_login() {
     };
     let secret = |prepared: &Prepared| match &prepared.payload.files[0].delivery {
         Delivery::Bind { content } => content.expose().to_owned(),
-        Delivery::MergeJson { .. } => panic!("the first file is the login"),
+        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => panic!("the first file is the login"),
     };
     write("first");
     let first = scene.prepare().unwrap();
