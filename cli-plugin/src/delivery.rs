@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
 
-pub use login::{AuthLine, Outlook};
+pub use login::{AuthLine, Outlook, Session};
 use login::{Login, Plan};
 
 use crate::agent::Agent;
@@ -52,6 +52,19 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// The mode of each agent.
     pub modes: BTreeMap<Agent, AuthMode>,
+    /// What each agent's login is, for the launch's record: no secret.
+    pub provided: Vec<Provided>,
+}
+
+/// What one agent is given, without what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// Its mode, and who chose it.
+    pub chosen: ChosenMode,
+    /// Where its credential came from, in words.
+    pub source: Option<String>,
+    /// The host's login that is forwarded.
+    pub session: Option<Session>,
 }
 
 /// Prepares what the container is given.
@@ -89,7 +102,7 @@ pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
         let mode = chosen.auth_mode;
         prepared.modes.insert(mode.agent(), mode);
         match plan.and_then(|plan| plan.conclude(&circumstances, &mut read)) {
-            Ok(login) => prepared.add(login),
+            Ok(login) => prepared.add(chosen, login),
             Err(failure) => failures.push(failure),
         }
     }
@@ -134,7 +147,12 @@ impl Circumstances<'_> {
 }
 
 impl Prepared {
-    fn add(&mut self, login: Login) {
+    fn add(&mut self, chosen: &ChosenMode, login: Login) {
+        self.provided.push(Provided {
+            chosen: chosen.clone(),
+            source: login.source,
+            session: login.session,
+        });
         append(&mut self.payload, login.payload);
         self.lines.push(login.line);
         self.warnings.extend(login.warnings);

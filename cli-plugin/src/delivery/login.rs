@@ -1,12 +1,13 @@
 //! One agent's login: its payload and its line on the screen.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
 use secrecy::SecretString;
 
 use super::Circumstances;
-use crate::agent::login::{Found, Setting};
+use crate::agent::login::{Found, Origin, Setting};
 use crate::agent::{Agent, claude};
 use crate::auth::credential::{self, Credential, Search};
 use crate::auth::mode::{ChosenMode, Mode};
@@ -19,6 +20,19 @@ pub(super) struct Login {
     pub(super) payload: Payload,
     pub(super) line: AuthLine,
     pub(super) warnings: Vec<String>,
+    /// Where its credential came from, in words.
+    pub(super) source: Option<String>,
+    /// The host's login that is forwarded.
+    pub(super) session: Option<Session>,
+}
+
+/// A login of the host's that is forwarded to a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Where it lies on the host.
+    pub origin: Origin,
+    /// When it ends; `None` when it does not, or does not say.
+    pub ends: Option<SystemTime>,
 }
 
 /// One agent's line on the screen: mode, source and scope, never the value.
@@ -80,7 +94,8 @@ pub(super) fn plan<'a>(
             from(chosen)
         );
         let payload = payload_with(circumstances, chosen, &"given".into())?;
-        let login = login(agent, payload, text, Outlook::LoggedIn);
+        let mut login = login(agent, payload, text, Outlook::LoggedIn);
+        login.source = Some(format!("{} from a docker flag", need.variable));
         return Ok(Plan::Settled(login));
     }
     let search = Search::new(circumstances.config, circumstances.cell, chosen, need);
@@ -108,7 +123,9 @@ impl Plan<'_> {
         let text = format!("{} ({source}, from {scope})", kind(chosen));
         let payload = payload_with(circumstances, chosen, &value)?;
         let agent = chosen.auth_mode.agent();
-        Ok(login(agent, payload, text, Outlook::LoggedIn))
+        let mut login = login(agent, payload, text, Outlook::LoggedIn);
+        login.source = Some(source);
+        Ok(login)
     }
 }
 
@@ -187,8 +204,14 @@ fn host_login(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Result<
                 .expires
                 .is_some_and(|ends| ends <= circumstances.now);
             let text = format!("forwarded host session (sync){}", from(chosen));
+            let forwarded = Session {
+                origin: session.origin.clone(),
+                ends: session.expires,
+            };
             let payload = agent.sync(session, host, &circumstances.setting());
             let mut login = login(agent, payload, text, Outlook::LoggedIn);
+            login.source = Some(forwarded.origin.to_string());
+            login.session = Some(forwarded);
             if expired {
                 login.line.outlook = Outlook::Doubtful;
                 login.warnings.push(format!(
@@ -210,6 +233,8 @@ fn login(agent: Agent, payload: Payload, text: String, outlook: Outlook) -> Logi
             outlook,
         },
         warnings: Vec::new(),
+        source: None,
+        session: None,
     }
 }
 
