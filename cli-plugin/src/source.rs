@@ -1,7 +1,11 @@
 //! Where a value comes from: one file a kind of source.
 
+mod command;
+mod error;
 mod file;
+mod helper;
 mod host_variable;
+mod op;
 mod plain;
 mod unsupported;
 
@@ -10,7 +14,11 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use command::{Line, NoCommand};
+pub use error::SourceError;
+pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
+pub use op::{NoReference, Reference};
 
 use crate::config::{Value, Written};
 use crate::host::Host;
@@ -23,59 +31,12 @@ pub enum Source {
     HostVariable(String),
     /// `file:PATH`: a file's content.
     File(PathBuf),
-}
-
-/// Why a source gives no value. Never carries one.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// A `$` that begins no variable's name.
-    #[error(
-        "it begins with `$` and is no $NAME or ${{NAME}}; write a literal `$` at the beginning as `$$`"
-    )]
-    Dollar,
-    /// A kind of source that this version knows by name only.
-    #[error("sources of the kind `{kind}` are not supported yet by this version")]
-    Unsupported {
-        /// The kind, as it is written.
-        kind: &'static str,
-    },
-    /// A variable of the shell that is not there.
-    #[error("${name} is not set in the environment of this command")]
-    Unset {
-        /// The variable.
-        name: String,
-    },
-    /// A value that is no text, or holds a NUL.
-    #[error("{place} does not hold UTF-8 text without NUL")]
-    NoText {
-        /// The file or the variable.
-        place: String,
-    },
-    /// A variable of a shell that is gone, with nothing delivered from it.
-    #[error("${name} was read from the shell at launch and cannot be read again")]
-    ShellGone {
-        /// The variable.
-        name: String,
-    },
-    /// A path that depends on the folder the command is given in.
-    #[error("`file:` wants an absolute path, or one that begins with ~/")]
-    RelativeFile,
-    /// A file that cannot be read.
-    #[error("{} cannot be read: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// A file that is no file, or too large for a variable.
-    #[error("{} is no regular file of at most {limit} bytes", path.display())]
-    NoValueFile {
-        /// The file.
-        path: PathBuf,
-        /// The largest size that is read, in bytes.
-        limit: u64,
-    },
+    /// `op://…`: a field of 1Password.
+    Op(Reference),
+    /// `helper:NAME/SERVER`: what a docker-credential helper keeps.
+    Helper(Credential),
+    /// `cmd:`: what a program prints.
+    Command(Line),
 }
 
 impl Source {
@@ -87,14 +48,25 @@ impl Source {
     pub fn parse(written: &Written) -> Result<Self, SourceError> {
         let text = match written {
             Written::Text(text) => text.expose_secret(),
-            Written::Op { .. } => return Err(SourceError::Unsupported { kind: "op://" }),
-            Written::Command(_) => return Err(SourceError::Unsupported { kind: "cmd:" }),
+            Written::Op { reference, account } => {
+                return Ok(Self::Op(Reference::parse(reference, account.as_deref())?));
+            }
+            Written::Command(words) => return Ok(Self::Command(Line::new(words.clone())?)),
         };
         if let Some(kind) = unsupported::kind(text) {
             return Err(SourceError::Unsupported { kind });
         }
         if let Some(path) = text.strip_prefix("file:") {
             return file::parse(path).map(Self::File);
+        }
+        if text.starts_with(op::SCHEME) {
+            return Ok(Self::Op(Reference::parse(text, None)?));
+        }
+        if let Some(rest) = text.strip_prefix(helper::SCHEME) {
+            return Ok(Self::Helper(Credential::parse(rest)?));
+        }
+        if let Some(line) = text.strip_prefix(command::SCHEME) {
+            return Ok(Self::Command(Line::parse(line)?));
         }
         if let Some(name) = host_variable::parse(text)? {
             return Ok(Self::HostVariable(name));
@@ -112,6 +84,21 @@ impl Source {
             Err(_) => "unreadable value".to_owned(),
         }
     }
+
+    /// What tells this source from another that is shown alike; without the
+    /// value, and so the same for all plain values.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Command(line) => line.identity(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Whether it can be read again with nobody there: the shell of the launch
+    /// is gone, and `op` or a command would ask its user.
+    pub fn needs_its_user(&self) -> bool {
+        matches!(self, Self::HostVariable(_) | Self::Op(_) | Self::Command(_))
+    }
 }
 
 /// What may be shown of a source: all but the value.
@@ -121,6 +108,9 @@ impl fmt::Display for Source {
             Self::Plain(_) => f.write_str("plain value"),
             Self::HostVariable(name) => write!(f, "${name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Op(reference) => reference.fmt(f),
+            Self::Helper(credential) => credential.fmt(f),
+            Self::Command(line) => line.fmt(f),
         }
     }
 }
@@ -147,6 +137,9 @@ fn read(host: &Host, wanted: &Wanted<'_>) -> Result<SecretString, SourceError> {
         Source::Plain(value) => Ok(value),
         Source::HostVariable(name) => wanted.shell.read(&name, wanted.delivered_as),
         Source::File(path) => file::read(&path, host.home()),
+        Source::Op(_) => Err(SourceError::Unsupported { kind: "op://" }),
+        Source::Helper(_) => Err(SourceError::Unsupported { kind: "helper:" }),
+        Source::Command(_) => Err(SourceError::Unsupported { kind: "cmd:" }),
     }
 }
 
@@ -186,20 +179,50 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_is_told_by_its_beginning_and_shown_without_its_value() {
+        for (written, meant) in [
+            ("op://vault/item/field", "op://vault/item/field"),
+            ("helper:pass/https://x", "helper:pass/https://x"),
+            ("cmd:pass show 'to ken'", "cmd:pass"),
+            ("file:/x", "file:/x"),
+            ("op:/x", "value op:/x"),
+            ("opera", "value opera"),
+        ] {
+            assert_eq!(shown(written), meant);
+        }
+        for broken in ["op://-x/y/z", "helper:x", "cmd:'", "file:x"] {
+            assert!(shown(broken).starts_with("error: "), "{broken}");
+            assert_eq!(
+                Source::shown(&Written::Text(broken.into())),
+                "unreadable value"
+            );
+        }
+    }
+
+    #[test]
+    fn scenario_15_an_account_is_part_of_what_a_source_is() {
+        let written = |account: Option<&str>| Written::Op {
+            reference: "op://a/b/c".into(),
+            account: account.map(str::to_owned),
+        };
+        assert_eq!(Source::shown(&written(None)), "op://a/b/c");
+        assert_eq!(
+            Source::shown(&written(Some("work"))),
+            "op://a/b/c in account work"
+        );
+    }
+
+    #[test]
     fn sources_of_later_versions_are_never_taken_for_the_value() {
         for (text, kind) in [
-            ("op://vault/item/field", "op://"),
-            ("helper:name/x", "helper:"),
             ("keychain:x", "keychain:"),
             ("secret-service:x", "secret-service:"),
             ("se://x", "se://"),
-            ("cmd:x", "cmd:"),
         ] {
             let expected = format!(
                 "error: sources of the kind `{kind}` are not supported yet by this version"
             );
             assert_eq!(shown(text), expected);
         }
-        assert_eq!(shown("opera"), "value opera");
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -29,7 +30,7 @@ pub(super) fn read(path: &Path, home: &Path) -> Result<SecretString, SourceError
     };
     let unreadable = |error| SourceError::File {
         path: path.clone(),
-        error,
+        error: Arc::new(error),
     };
     // Without waiting: a FIFO without a writer would hold the launch up.
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();

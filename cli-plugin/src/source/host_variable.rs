@@ -33,8 +33,8 @@ impl Shell<'_> {
                 .iter()
                 .find(|variable| variable.name.as_str() == delivered_as)
                 .map(|variable| variable.value.expose().into())
-                .ok_or_else(|| SourceError::ShellGone {
-                    name: name.to_owned(),
+                .ok_or_else(|| SourceError::NotAgain {
+                    shown: format!("${name}"),
                 }),
         }
     }

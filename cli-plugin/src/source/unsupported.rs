@@ -1,15 +1,8 @@
-//! The kinds of source that later versions read, so that none of them is ever
-//! delivered as if it were the value.
+//! The kinds of source that this version knows by name only, so that none of
+//! them is ever delivered as if it were the value.
 
 /// How each of them begins.
-const KINDS: [&str; 6] = [
-    "op://",
-    "helper:",
-    "keychain:",
-    "secret-service:",
-    "se://",
-    "cmd:",
-];
+const KINDS: [&str; 3] = ["keychain:", "secret-service:", "se://"];
 
 /// The kind that `text` has, if it is one of these.
 pub(super) fn kind(text: &str) -> Option<&'static str> {
