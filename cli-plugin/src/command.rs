@@ -1,5 +1,6 @@
 //! The command line: parsed here, carried out in one file a verb.
 
+mod agent_word;
 pub mod complete;
 pub mod config;
 pub mod doctor;

@@ -1,6 +1,7 @@
 //! Engines: where they are, what they say, and how they learn of our runtime.
 
 pub mod client;
+pub mod containers;
 pub mod context;
 pub mod daemon;
 pub mod daemon_json;

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Kind};
 
 /// How long a ticket lives, in seconds. `docker run` pulls a missing image
 /// before it creates the container, and a large one takes minutes.
-const LIFETIME: u64 = 15 * 60;
+pub(crate) const LIFETIME: u64 = 15 * 60;
 
 /// A ticket that lies ready for its container.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ fn sweep(folder: &Path, now: u64) {
     }
 }
 
-fn fill_randomly(mut bits: &mut [u8]) -> io::Result<()> {
+/// Fills a buffer from the system's random source.
+pub(crate) fn fill_randomly(mut bits: &mut [u8]) -> io::Result<()> {
     while !bits.is_empty() {
         let count = rustix::rand::getrandom(&mut *bits, rustix::rand::GetRandomFlags::empty())?;
         bits = &mut bits[count..];

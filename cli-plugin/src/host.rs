@@ -61,6 +61,15 @@ impl Host {
             .map(OsString::as_os_str)
     }
 
+    /// A variable that is text, as docker reads its own; `HOME` is the home
+    /// folder that is known here.
+    pub fn text_variable(&self, name: &str) -> Option<String> {
+        match name {
+            "HOME" => Some(self.home.to_str()?.to_owned()),
+            name => Some(self.variable_os(name)?.to_str()?.to_owned()),
+        }
+    }
+
     /// A variable that holds a path; an empty one counts as not set.
     pub fn path_variable(&self, name: &str) -> Option<PathBuf> {
         self.variable_os(name)

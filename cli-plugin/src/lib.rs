@@ -11,6 +11,7 @@ pub mod engine;
 pub mod failure;
 pub mod handoff;
 pub mod host;
+pub mod launch;
 pub mod plugin;
 pub mod request;
 pub mod source;

@@ -9,17 +9,20 @@ use serde_json::value::RawValue;
 
 use crate::agent::Agent;
 use crate::host::Host;
+use crate::launch::LaunchId;
 
 /// The version of the request's schema that this build writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What was asked for at launch. Holds no secret.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     version: u32,
-    /// The role.
-    pub role: String,
+    /// What was to be started.
+    pub subject: Subject,
+    /// The launch, whose record is kept up to date.
+    pub launch: LaunchId,
     /// The workspace, decided at launch from a flag or the folder.
     pub workspace: Option<String>,
     /// The mode of each agent at launch, by their words.
@@ -34,6 +37,31 @@ pub struct Request {
     pub places: BTreeMap<String, PathBuf>,
 }
 
+/// What was to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A role, with the agents that the configuration gives it by then.
+    Role(String),
+    /// An image that was named outright, with the agents that were.
+    Image {
+        /// The image, as docker was given it.
+        image: String,
+        /// The agents by their words.
+        agents: Vec<String>,
+    },
+}
+
+impl Subject {
+    /// The role, if it is one.
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::Image { .. } => None,
+        }
+    }
+}
+
 /// Why a request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRequest {
@@ -43,15 +71,9 @@ pub enum InvalidRequest {
 }
 
 impl Request {
-    /// The request for a container, with what `host` says of places.
-    pub fn new(
-        role: &str,
-        workspace: Option<&str>,
-        modes: BTreeMap<String, String>,
-        given: BTreeSet<String>,
-        config_file: PathBuf,
-        host: &Host,
-    ) -> Self {
+    /// The request for a container, with what `host` says of places; without
+    /// a workspace, modes or given variables yet.
+    pub fn new(subject: Subject, launch: LaunchId, config_file: PathBuf, host: &Host) -> Self {
         let place = |name: &str| {
             let value = host.path_variable(name)?;
             // Relative to the folder of the launch, which will not be known.
@@ -60,10 +82,11 @@ impl Request {
         };
         Self {
             version: VERSION,
-            role: role.to_owned(),
-            workspace: workspace.map(str::to_owned),
-            modes,
-            given,
+            subject,
+            launch,
+            workspace: None,
+            modes: BTreeMap::new(),
+            given: BTreeSet::new(),
             config_file,
             home: host.home().to_owned(),
             places: Agent::ALL
@@ -103,6 +126,10 @@ impl Request {
 mod tests {
     use super::*;
 
+    fn launch() -> LaunchId {
+        LaunchId::try_from("0123456789abcdef".to_owned()).unwrap()
+    }
+
     #[test]
     fn scenario_31_a_request_remembers_where_logins_lie_and_no_other_variable() {
         let variables = [
@@ -110,14 +137,8 @@ mod tests {
             ("SECRET".to_owned(), "canary".to_owned()),
         ];
         let host = Host::new("/home/me", "/srv", variables);
-        let request = Request::new(
-            "web",
-            None,
-            BTreeMap::new(),
-            BTreeSet::new(),
-            "/c.toml".into(),
-            &host,
-        );
+        let subject = Subject::Role("web".to_owned());
+        let request = Request::new(subject, launch(), "/c.toml".into(), &host);
         let raw = request.to_raw().unwrap();
         assert!(!raw.get().contains("canary"));
         let again = Request::from_raw(&raw).unwrap();
@@ -128,10 +149,30 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_another_version_is_refused() {
-        for text in ["{}", "7", r#"{"version":2}"#] {
+    fn a_request_for_an_image_remembers_its_agents() {
+        let subject = Subject::Image {
+            image: "img:1".to_owned(),
+            agents: vec!["codex".to_owned()],
+        };
+        let host = Host::new("/home/me", "/srv", []);
+        let request = Request::new(subject.clone(), launch(), "/c.toml".into(), &host);
+        let again = Request::from_raw(&request.to_raw().unwrap()).unwrap();
+        assert_eq!((again.subject.role(), &again.subject), (None, &subject));
+    }
+
+    #[test]
+    fn a_request_of_another_version_is_refused_with_what_to_do() {
+        let first = r#"{"version":1,"role":"web","workspace":null,"modes":{},"given":[],"config_file":"/c","home":"/h","places":{}}"#;
+        let host = Host::new("/home/me", "/srv", []);
+        let subject = Subject::Role("web".to_owned());
+        let current = Request::new(subject, launch(), "/c.toml".into(), &host);
+        let current = current.to_raw().unwrap().get().to_owned();
+        let next = current.replace(r#""version":2"#, r#""version":3"#);
+        assert_ne!(next, current);
+        for text in ["{}", "7", first, &next] {
             let raw = RawValue::from_string(text.to_owned()).unwrap();
-            assert!(Request::from_raw(&raw).is_err(), "{text}");
+            let error = Request::from_raw(&raw).unwrap_err().to_string();
+            assert!(error.ends_with("start the container anew"), "{error}");
         }
     }
 }

@@ -134,12 +134,10 @@ mod tests {
         };
         assert!(names(&[]).contains(&"run".to_owned()));
         assert!(!names(&[]).contains(&"resolve".to_owned()));
-        assert_eq!(names(&["run"]), ["web", "--workspace"]);
+        let of_run = ["web", "--workspace", "--image", "--agent", "--help"];
+        assert_eq!(names(&["run"]), of_run);
         assert_eq!(names(&["run", "--workspace"]), ["my-app"]);
-        assert_eq!(
-            names(&["run", "--workspace", "my-app"]),
-            ["web", "--workspace"]
-        );
+        assert_eq!(names(&["run", "--workspace", "my-app"]), of_run);
         assert!(names(&["run", "web"]).is_empty());
     }
 }

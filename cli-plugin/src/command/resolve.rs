@@ -7,12 +7,14 @@ use std::time::SystemTime;
 use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 use zeroize::Zeroizing;
 
+use crate::agent::Agent;
 use crate::auth::scope::Cell;
-use crate::config;
-use crate::delivery::{self, Circumstances};
+use crate::config::{self, Config};
+use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
 use crate::host::keep_out_of_dumps;
-use crate::request::Request;
+use crate::launch::{LaunchFolder, LaunchId, Login};
+use crate::request::{Request, Subject};
 use crate::source::Shell;
 
 /// The largest question that is read, in bytes.
@@ -65,31 +67,64 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let host = request.host();
     let config = config::load(&request.config_file, &host)?;
-    let role = config.roles.get(&request.role).ok_or_else(|| {
-        Failure::new(
-            Kind::Configuration,
-            format!(
-                "the role {} is no longer in {}",
-                request.role,
-                request.config_file.display()
-            ),
-        )
-    })?;
+    let agents = agents(&request, &config)?;
     let prepared = delivery::prepare(Circumstances {
         config: &config,
         cell: Cell {
             workspace: request.workspace.as_deref(),
-            role: Some(&request.role),
+            role: request.subject.role(),
         },
-        agents: &role.agents,
+        agents: &agents,
         given: &request.given,
         modes_at_launch: &request.modes,
         host: &host,
         shell: Shell::Gone(&question.payload),
         now,
     })?;
+    keep_up(&request.launch, &prepared, host.uid());
     Ok(Resolved {
         schema: SCHEMA,
         payload: prepared.payload,
     })
+}
+
+/// The agents that the container is for.
+fn agents(request: &Request, config: &Config) -> Result<Vec<Agent>, Failure> {
+    match &request.subject {
+        Subject::Role(name) => match config.roles.get(name) {
+            Some(role) => Ok(role.agents.clone()),
+            None => Err(Failure::new(
+                Kind::Configuration,
+                format!(
+                    "the role {name} is no longer in {}",
+                    request.config_file.display()
+                ),
+            )),
+        },
+        Subject::Image { agents, .. } => {
+            let agents = agents.iter().map(|word| {
+                Agent::from_word(word).ok_or_else(|| {
+                    let message = format!("the request names the unknown agent {word:?}");
+                    Failure::new(Kind::Configuration, message)
+                })
+            });
+            agents.collect()
+        }
+    }
+}
+
+/// Takes down what the container is given from now on. It is for people: a
+/// restart does not fail for it.
+fn keep_up(launch: &LaunchId, prepared: &Prepared, uid: u32) {
+    let Ok(folder) = LaunchFolder::of_user(uid) else {
+        return;
+    };
+    // Without a record, what else it would say is not known here.
+    let Some(mut record) = folder.read(launch) else {
+        return;
+    };
+    record.agents = prepared.provided.iter().map(Login::from).collect();
+    if let Err(error) = folder.write(&record) {
+        tracing::debug!(%error, %launch, "failed to update the launch's record");
+    }
 }

@@ -2,32 +2,39 @@
 
 mod docker_line;
 mod given;
+mod neighbours;
+mod subject;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args};
 use jackin_oci_hook::folder::candidates;
 
+use crate::agent::Agent;
 use crate::auth::scope::Cell;
-use crate::config::{self, Config, Role, nearest};
+use crate::command::agent_word::agent_word;
+use crate::config::{self, Config, nearest};
 use crate::delivery::{self, Circumstances, Prepared};
 use crate::docker::program;
 use crate::docker::run_flags::GivenFlags;
 use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
 use crate::engine::registered::require_registered;
-use crate::engine::{self, Surroundings};
+use crate::engine::{self, Endpoint, Engine, Surroundings};
 use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, TicketFolder};
 use crate::host::{Host, keep_out_of_dumps};
+use crate::launch::{LaunchFolder, LaunchId, Login, Record, label};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::Request;
 use crate::source::Shell;
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
 use given::{Given, RUNTIME};
+use subject::{Subject, Words};
 
 /// Pins the API version that the docker client speaks.
 const API_VERSION: &str = "DOCKER_API_VERSION";
@@ -36,36 +43,46 @@ const API_VERSION: &str = "DOCKER_API_VERSION";
 /// own for the same.
 const NOT_STARTED: u8 = 125;
 
+const USAGE: &str = "\
+docker jackin run [--workspace NAME] <ROLE> [DOCKER RUN FLAGS] [-- COMMAND…]
+       docker jackin run [--workspace NAME] --image IMAGE [--agent NAME]… [DOCKER RUN FLAGS] [-- COMMAND…]";
+
 const EXAMPLES: &str = "\
 Examples:
   docker jackin run web -it
-  docker jackin run --workspace my-app web --rm -e LANG=C -- claude -p \"what is this?\"";
+  docker jackin run --workspace my-app web --rm -e LANG=C -- claude -p \"what is this?\"
+  docker jackin run --image acme/web-agent:1 --agent claude --agent codex -it";
 
-/// Start a container of a role, with its agents logged in
+/// Start a container, with its agents logged in
 ///
-/// What follows the role are flags of `docker run`, handed on untouched, and
-/// the container's command behind `--`.
+/// A role says which image and agents; with --image none is needed. What
+/// follows are flags of `docker run`, handed on untouched, and the container's
+/// command behind `--`.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "docker jackin run [--workspace NAME] <ROLE> [DOCKER RUN FLAGS] [-- COMMAND…]",
-    disable_help_subcommand = true,
-    subcommand_value_name = "ROLE",
-    after_help = EXAMPLES
-)]
+#[command(override_usage = USAGE, disable_help_flag = true, after_help = EXAMPLES)]
 pub struct Arguments {
     /// The workspace; by default the one whose workdir holds the current
     /// folder.
     #[arg(long, value_name = "NAME")]
     workspace: Option<String>,
-    #[command(subcommand)]
-    role: Option<RoleAndRest>,
-}
-
-/// Taken as clap takes an unknown verb: all that follows stays as it is.
-#[derive(Debug, Subcommand)]
-enum RoleAndRest {
-    #[command(external_subcommand)]
-    Given(Vec<OsString>),
+    /// An image to start without a role.
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// An agent to log in with --image; may be given more than once, and is
+    /// claude by default.
+    #[arg(long = "agent", value_name = "NAME", value_parser = agent_word())]
+    agents: Vec<Agent>,
+    /// Print help.
+    // Without `-h`, which is docker's flag for the container's host name.
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// The role, flags of `docker run`, and the command behind `--`.
+    #[arg(
+        value_name = "ROLE",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    rest: Vec<OsString>,
 }
 
 /// Starts the container. Does not come back when that worked.
@@ -92,118 +109,141 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let host = Host::of_this_process()?;
     let mut config = config::load(&config::path_of(flags, &host), &host)?;
     config.follow_links();
-    let (role_name, rest) = role_and_rest(arguments.role, &config)?;
-    let role = role(&config, &role_name)?;
-    let workspace = workspace(&config, arguments.workspace.as_deref(), &host)?;
+    let workspace = arguments.workspace.clone();
+    let (subject, rest) = Subject::find(words(arguments), &config)?;
+    let workspace = self::workspace(&config, workspace.as_deref(), &host)?;
     let user = GivenFlags::parse(rest)?;
-    let of_role = given::flags_of_role(&role_name, role)?;
-    let given = given::look_over(&[&of_role, &user], &host)?;
-
+    let given = given::look_over(&[&subject.flags, &user], &host)?;
     let docker = program::find(&host)?;
-    let variable = |name: &str| match name {
-        "HOME" => Some(host.home().to_str()?.to_owned()),
-        name => Some(host.variable_os(name)?.to_str()?.to_owned()),
-    };
-    let around = Surroundings {
-        flags,
-        variable: &variable,
-    };
-    let target = engine::resolve(&around)?;
-    let endpoint = target.local()?;
+    let endpoint = endpoint(flags, &host)?;
 
+    let now = SystemTime::now();
     let cell = Cell {
         workspace,
-        role: Some(&role_name),
+        role: subject.role.as_deref(),
     };
     let prepared = delivery::prepare(Circumstances {
         config: &config,
         cell,
-        agents: &role.agents,
+        agents: &subject.agents,
         given: &given.variables,
         modes_at_launch: &BTreeMap::new(),
         host: &host,
         shell: Shell::Live(&host),
-        now: SystemTime::now(),
+        now,
     })?;
     show(&config, &given, &prepared);
 
-    let engine = engine::connect(endpoint)?;
-    require_registered(&engine, given.runtime.as_deref().unwrap_or(RUNTIME))?;
-    let api = engine.api_version()?;
-    // The client goes no higher than its user lets it.
-    let pinned = around
-        .variable(API_VERSION)
-        .as_deref()
-        .and_then(parse_version);
-    let api = pinned.map_or(api, |pinned| api.min(pinned));
-    let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(&docker, &host);
-    tracing::debug!(?api, annotated, docker = %docker.display(), "asked the engine");
-    let modes = modes(&prepared);
-    let request = Request::new(
-        &role_name,
-        workspace,
-        modes,
-        given.variables,
-        config.file.clone(),
-        &host,
-    );
-    let staged = stage(prepared, &request, role, host.uid())?;
+    let engine = engine::connect(&endpoint)?;
+    let handle_by = channel(&engine, &given, &docker, &host)?;
+    let tickets = TicketFolder::open(&candidates(host.uid()), host.uid())?;
+    let id = launch_id()?;
+    let mut request = Request::new(subject.to_request(), id.clone(), config.file.clone(), &host);
+    request.workspace = workspace.map(str::to_owned);
+    request.modes = modes(&prepared);
+    request.given = given.variables;
+    let mut record = Record::new(id, &subject.image, engine.socket().to_owned(), now);
+    record.role.clone_from(&subject.role);
+    record.workspace.clone_from(&request.workspace);
+    record.agents = prepared.provided.iter().map(Login::from).collect();
+    let launches = write_down(&record, &tickets, |launches| {
+        for warning in neighbours::warnings(&engine, launches, host.uid(), &prepared.provided, now)
+        {
+            terminal::show_warning(&warning);
+        }
+    });
+    let staged = stage(&tickets, prepared, &request, &subject.image)?;
     let line = DockerLine {
         flags,
-        handle: &staged.handle,
-        handle_by: if annotated {
-            HandleBy::Annotation
-        } else {
-            HandleBy::Variable
-        },
+        handle: &staged.handle.expose(),
+        handle_by,
         runtime: given.runtime.is_none(),
-        cell,
+        labels: &label::all(cell, host.uid(), &record.id, &subject.agents),
         workspace: workspace.and_then(|name| config.workspaces.get(name)),
         folder: host.folder(),
-        role_flags: &of_role.flags,
+        role_flags: &subject.flags.flags,
         user_flags: &user.flags,
-        image: &role.image,
+        image: &subject.image,
         command: user.command.as_deref(),
     };
     let failure =
         program::become_docker(&docker, &line.arguments(), &line.variables(), staged.path());
     staged.withdraw();
+    if let Some(launches) = launches {
+        launches.remove(&record.id);
+    }
     Err(failure)
 }
 
-fn role_and_rest(
-    given: Option<RoleAndRest>,
-    config: &Config,
-) -> Result<(String, Vec<OsString>), Failure> {
-    let mut words = match given {
-        Some(RoleAndRest::Given(words)) => words.into_iter(),
-        None => Vec::new().into_iter(),
-    };
-    let Some(role) = words.next() else {
-        let failure = Failure::new(Kind::Usage, "`docker jackin run` wants a role");
-        return Err(failure.hint(roles_hint(config)));
-    };
-    Ok((role.to_string_lossy().into_owned(), words.collect()))
+fn words(arguments: Arguments) -> Words {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    Words {
+        image: arguments.image,
+        agents: arguments.agents,
+        rest: subject::with_its_escape(arguments.rest, &line),
+    }
 }
 
-fn role<'a>(config: &'a Config, name: &str) -> Result<&'a Role, Failure> {
-    config.roles.get(name).ok_or_else(|| {
-        let message = format!("unknown role {name:?}");
-        let failure = Failure::new(Kind::Usage, message);
-        match nearest(name, config.roles.keys().map(String::as_str)) {
-            Some(meant) => failure.hint(format!("did you mean {meant:?}?")),
-            None => failure.hint(roles_hint(config)),
-        }
+/// Where the engine listens that docker would ask.
+fn endpoint(flags: &GlobalFlags, host: &Host) -> Result<Endpoint, Failure> {
+    let variable = |name: &str| host.text_variable(name);
+    let around = Surroundings {
+        flags,
+        variable: &variable,
+    };
+    let target = engine::resolve(&around)?;
+    Ok(target.local()?.clone())
+}
+
+/// The way by which this engine and this client can tell a container its
+/// handle.
+fn channel(
+    engine: &Engine,
+    given: &Given,
+    docker: &Path,
+    host: &Host,
+) -> Result<HandleBy, Failure> {
+    require_registered(engine, given.runtime.as_deref().unwrap_or(RUNTIME))?;
+    let api = engine.api_version()?;
+    // The client goes no higher than its user lets it.
+    let pinned = host.text_variable(API_VERSION);
+    let pinned = pinned.as_deref().and_then(parse_version);
+    let api = pinned.map_or(api, |pinned| api.min(pinned));
+    let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(docker, host);
+    tracing::debug!(?api, annotated, docker = %docker.display(), "asked the engine");
+    Ok(if annotated {
+        HandleBy::Annotation
+    } else {
+        HandleBy::Variable
     })
 }
 
-fn roles_hint(config: &Config) -> String {
-    let file = config.file.display();
-    if config.roles.is_empty() {
-        return format!("add one to {file}: [roles.NAME] with `image` and `agents`");
+fn launch_id() -> Result<LaunchId, Failure> {
+    LaunchId::random().map_err(|error| {
+        let message = format!("failed to draw a launch's id: {error}");
+        Failure::new(Kind::Internal, message)
+    })
+}
+
+/// Writes the launch down, once `look` has looked at those before it. Other
+/// verbs show what is written there: no launch fails for it.
+fn write_down(
+    record: &Record,
+    tickets: &TicketFolder,
+    look: impl FnOnce(&LaunchFolder),
+) -> Option<LaunchFolder> {
+    let launches = match LaunchFolder::beside(tickets) {
+        Ok(launches) => launches,
+        Err(failure) => {
+            terminal::show_warning(&format!("this launch is not written down: {failure}"));
+            return None;
+        }
+    };
+    look(&launches);
+    if let Err(error) = launches.write(record) {
+        terminal::show_warning(&format!("this launch is not written down: {error}"));
     }
-    let names: Vec<_> = config.roles.keys().map(String::as_str).collect();
-    format!("roles in {file}: {}", names.join(", "))
+    Some(launches)
 }
 
 /// The workspace that was named, or the one around the current folder. A name
@@ -250,19 +290,18 @@ fn modes(prepared: &Prepared) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn stage(prepared: Prepared, request: &Request, role: &Role, uid: u32) -> Result<Staged, Failure> {
+fn stage(
+    tickets: &TicketFolder,
+    prepared: Prepared,
+    request: &Request,
+    image: &str,
+) -> Result<Staged, Failure> {
     let request = request.to_raw().map_err(|error| {
         Failure::new(
             Kind::Configuration,
             format!("failed to write down the request: {error}"),
         )
     })?;
-    let folder = TicketFolder::open(&candidates(uid), uid)?;
-    handoff::stage(
-        &folder,
-        prepared.payload,
-        Some(request),
-        &role.image,
-        SystemTime::now(),
-    )
+    let now = SystemTime::now();
+    handoff::stage(tickets, prepared.payload, Some(request), image, now)
 }

@@ -31,6 +31,9 @@ const LONG_SWITCHES: [&str; 15] = [
 /// The short flags of `docker run` that take no value.
 const SHORT_SWITCHES: [char; 5] = ['d', 'i', 'P', 'q', 't'];
 
+/// Flags of `docker jackin run` itself. Docker has none of these names.
+const OWN_FLAGS: [&str; 4] = ["agent", "dry-run", "image", "workspace"];
+
 /// What was given after the role, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct GivenFlags {
@@ -83,6 +86,9 @@ fn scan(arguments: &[OsString], found: &mut impl FnMut(Flag)) -> Result<usize, F
             return Ok(at);
         }
         let shape = shape_of(&argument).ok_or_else(|| stray(&argument))?;
+        if OWN_FLAGS.contains(&shape.name.as_ref()) {
+            return Err(misplaced(&shape.name));
+        }
         at += 1;
         let value = match shape.value {
             Value::None => None,
@@ -149,9 +155,10 @@ fn short_shape(letters: &str) -> Option<Shape<'_>> {
         });
     }
     let rest = &letters[at + letter.len_utf8()..];
-    // The one short flag that is looked at goes by its long name.
+    // The short flags that are looked at go by their long names.
     let name = match letter {
         'e' => "env".into(),
+        'l' => "label".into(),
         other => other.to_string().into(),
     };
     let value = match rest.strip_prefix('=').unwrap_or(rest) {
@@ -172,6 +179,13 @@ fn stray(word: &str) -> Failure {
     Failure::new(Kind::Usage, message).hint(
         "put the container's command behind `--`: docker jackin run <role> [flags] -- <command>",
     )
+}
+
+fn misplaced(name: &str) -> Failure {
+    let message = format!("--{name} stands after the role or after docker's flags");
+    Failure::new(Kind::Usage, message).hint(format!(
+        "it is docker-jackin's own, and comes first: docker jackin run --{name} …"
+    ))
 }
 
 fn valueless(flag: &str) -> Failure {
@@ -278,6 +292,19 @@ mod tests {
                 "w:/x"
             ]
         );
+    }
+
+    #[test]
+    fn our_own_flags_among_dockers_are_refused_with_where_they_stand() {
+        for arguments in [
+            &["--workspace", "w"][..],
+            &["-it", "--dry-run"],
+            &["--agent=codex"],
+        ] {
+            let failure = given(arguments).unwrap_err();
+            assert!(failure.to_string().contains("comes first"), "{failure}");
+        }
+        assert!(given(&["-e", "--dry-run", "--", "--image"]).is_ok());
     }
 
     /// Holds the table against the docker client of this machine, if any.

@@ -45,6 +45,19 @@ impl TicketFolder {
         &self.path
     }
 
+    /// Another folder beside it, made where it is missing, and as private.
+    ///
+    /// # Errors
+    /// It cannot be made, or it is not the user's alone.
+    pub fn beside(&self, name: &str) -> Result<PathBuf, Failure> {
+        let folder = self.path.with_file_name(name);
+        make(&folder, self.owner).map_err(|reason| {
+            let message = format!("cannot use {}: {reason}", folder.display());
+            Failure::new(Kind::Configuration, message).hint("remove it, and try again")
+        })?;
+        Ok(folder)
+    }
+
     /// The user's id.
     pub fn owner(&self) -> u32 {
         self.owner
@@ -55,14 +68,17 @@ impl TicketFolder {
 fn prepare(base: &Path, uid: u32) -> Result<PathBuf, String> {
     let tickets = base.join(TICKETS);
     for folder in [base, &tickets] {
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(error.to_string());
-            }
-            _ => look_over(folder, uid)?,
-        }
+        make(folder, uid)?;
     }
     Ok(tickets)
+}
+
+/// Makes a folder where it is missing, and looks it over.
+fn make(folder: &Path, uid: u32) -> Result<(), String> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.to_string()),
+        _ => look_over(folder, uid),
+    }
 }
 
 /// A folder on tmpfs that only `uid` may enter, and no link to one.

@@ -2,14 +2,16 @@
 //! engine and a stand-in docker.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use jackin_oci_hook::folder::candidates;
 use jackin_oci_hook::ticket::Ticket;
+
+use crate::stand_in_engine::StandInEngine;
 
 /// Notes its arguments and environment, takes the ticket it was told of (or,
 /// told to leave it, notes when somebody else has), and ends with 7.
@@ -40,11 +42,13 @@ exit 7
 
 /// Root's tickets lie below /run, which may be a disk where tests run: so root
 /// gets a /run of its own, which also leaves the machine's alone.
-const WITH_OWN_RUN: &str = r#"mount -t tmpfs tmpfs /run && exec "$0" "$@""#;
+const WITH_OWN_RUN: &str = r#"mount --bind "$OWN_RUN" /run && unset OWN_RUN && exec "$0" "$@""#;
 
 /// One test's machine.
 pub(crate) struct TestEnvironment {
     home: tempfile::TempDir,
+    run: tempfile::TempDir,
+    engine: StandInEngine,
     variables: Vec<(String, String)>,
     docker_version: &'static str,
 }
@@ -63,8 +67,7 @@ impl TestEnvironment {
     /// A machine with an engine of this API version.
     pub(crate) fn new(api: &'static str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(home.path().join("docker.sock")).unwrap();
-        std::thread::spawn(move || serve(&listener, api));
+        let engine = StandInEngine::start(&home.path().join("docker.sock"), api);
         let bin = home.path().join("bin");
         fs::create_dir(&bin).unwrap();
         let docker = bin.join("docker");
@@ -72,6 +75,8 @@ impl TestEnvironment {
         fs::set_permissions(&docker, fs::Permissions::from_mode(0o755)).unwrap();
         Self {
             home,
+            run: tempfile::tempdir_in("/dev/shm").expect("Linux has a tmpfs here"),
+            engine,
             variables: Vec::new(),
             docker_version: "28.2.2",
         }
@@ -92,6 +97,23 @@ impl TestEnvironment {
     /// The home folder.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> &StandInEngine {
+        &self.engine
+    }
+
+    /// The folder of launch records.
+    pub(crate) fn launches(&self) -> PathBuf {
+        let uid = rustix::process::geteuid().as_raw();
+        let folders = candidates(uid).into_iter();
+        let mut folders = folders.map(|folder| match folder.strip_prefix("/run") {
+            Ok(below) if uid == 0 => self.run.path().join(below),
+            _ => folder,
+        });
+        let folder = folders.find(|folder| folder.exists());
+        folder.expect("a launch made it").join("launches")
     }
 
     /// Writes a file of mode 0600 below the home.
@@ -133,6 +155,7 @@ impl TestEnvironment {
             .current_dir(self.home())
             .env_clear()
             .env("HOME", self.home())
+            .env("OWN_RUN", self.run.path())
             .env("PATH", path)
             .env("DOCKER_HOST", socket)
             .env("STAND_IN_VERSION", self.docker_version)
@@ -158,16 +181,23 @@ impl TestEnvironment {
         }
     }
 
-    /// How docker was called, with the ticket's id taken out; `None` when it
+    /// How docker was called, with what is random taken out; `None` when it
     /// was not.
     pub(crate) fn docker_argv(&self) -> Option<Vec<String>> {
         let noted = fs::read_to_string(self.home().join("argv")).ok()?;
         let home = self.home().to_str().unwrap();
         let arguments = noted.split_terminator('\0').map(|argument| {
-            match argument.split_once("dev.jackin.ticket=") {
-                Some((before, _)) => format!("{before}dev.jackin.ticket=<handle>"),
-                None => argument.replace(home, "$HOME"),
+            for (name, random) in [
+                ("ticket", "<handle>"),
+                ("launch", "<id>"),
+                ("owner", "<uid>"),
+            ] {
+                let name = format!("dev.jackin.{name}=");
+                if argument.starts_with(&name) {
+                    return name + random;
+                }
             }
+            argument.replace(home, "$HOME")
         });
         Some(arguments.collect())
     }
@@ -190,21 +220,5 @@ impl TestEnvironment {
         let mode = fs::read_to_string(self.home().join("mode")).unwrap();
         assert_eq!(mode.trim(), "600", "a ticket is its owner's alone");
         Ticket::from_json(&fs::read(self.home().join("ticket")).unwrap()).unwrap()
-    }
-}
-
-/// An engine that answers everything with its version.
-fn serve(listener: &UnixListener, api: &str) {
-    for connection in listener.incoming() {
-        let Ok(mut connection) = connection else {
-            return;
-        };
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nApi-Version: {api}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"
-        );
-        // One that only knocks asks nothing.
-        if connection.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
-            let _ = connection.write_all(answer.as_bytes());
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! The command line as a user meets it: a home of its own, an engine that only
-//! tells its version, and a docker that only notes how it was called.
+//! The command line as a user meets it: a home of its own, an engine that
+//! only notes what it is asked, and a docker that only notes how it was called.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
 )]
 
 mod environment;
+mod stand_in_engine;
 mod test_plugin;
 mod test_resolve_command;
 mod test_run_command;

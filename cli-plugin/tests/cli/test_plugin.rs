@@ -86,7 +86,7 @@ fn scenario_71_completion_knows_verbs_and_roles() {
     environment.configure("[roles.web]\nimage = \"acme/web:1\"\nagents = []\n");
     let verbs = environment.run(&["__complete", "jackin", "ru"]);
     assert_snapshot!(verbs.stdout, @r"
-    run	Start a container of a role, with its agents logged in
+    run	Start a container, with its agents logged in
     :4
     ");
     let roles = environment.run(&["__completeNoDesc", "jackin", "run", "w"]);

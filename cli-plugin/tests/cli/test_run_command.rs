@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use jackin_oci_hook::payload::Delivery;
 
 use crate::environment::TestEnvironment;
+use crate::stand_in_engine::Container;
 
 const CANARY: &str = "sk-ant-oat01-canary-in-no-output-at-all-0123456789";
 
@@ -12,6 +13,8 @@ const TOKEN_ROLE: &str = r#"
 [claude]
 auth_forward = "oauth_token"
 oauth_token = "sk-ant-oat01-canary-in-no-output-at-all-0123456789"
+[codex]
+auth_forward = "ignore"
 [roles.web]
 image = "acme/web:1"
 agents = ["claude", "codex"]
@@ -28,7 +31,7 @@ fn scenario_72_docker_is_called_with_the_flags_as_given() {
     ]);
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     let argv = environment.docker_argv().unwrap();
-    assert_snapshot!(argv.join("|"), @"--debug|run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--memory|4g|-it|--name|a  b|-e|X=--|acme/web:1|sh|-c|a -- b");
+    assert_snapshot!(argv.join("|"), @"--debug|run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=claude,codex|--memory|4g|-it|--name|a  b|-e|X=--|acme/web:1|sh|-c|a -- b");
     let ticket = environment.ticket();
     assert_eq!(ticket.limits.image.as_deref(), Some("acme/web:1"));
     assert_eq!(ticket.payload.env[0].value.expose(), CANARY);
@@ -42,7 +45,7 @@ fn one_line_an_agent_is_shown_before_the_start() {
     assert_eq!(outcome.stdout, "");
     assert_snapshot!(outcome.stderr, @r"
     claude auth: long-lived OAuth token (plain value, from global)
-    codex auth:  not supported yet by this version, nothing forwarded
+    codex auth:  none (manual login required), from global
     ");
 }
 
@@ -62,7 +65,7 @@ fn an_old_engine_or_client_gets_the_handle_by_variable_and_not_on_the_command_li
         let argv = environment.docker_argv().unwrap();
         assert_eq!(
             argv.join("|"),
-            "run|--runtime|docker-jackin|--env|DOCKER_JACKIN_TICKET|--label|dev.jackin.role=web|--memory|4g|acme/web:1"
+            "run|--runtime|docker-jackin|--env|DOCKER_JACKIN_TICKET|--label|dev.jackin.role=web|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=claude,codex|--memory|4g|acme/web:1"
         );
         let handle = environment.ticket().handle().expose();
         assert!(
@@ -85,7 +88,7 @@ fn a_workspace_is_found_by_folder_and_mounted() {
     let outcome = environment.run(&["run", "web"]);
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     let argv = environment.docker_argv().unwrap();
-    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--label|dev.jackin.workspace=my-app|--mount|type=bind,source=$HOME,target=/workspace|--workdir|/workspace|i");
+    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=web|--label|dev.jackin.workspace=my-app|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=|--mount|type=bind,source=$HOME,target=/workspace|--workdir|/workspace|i");
 }
 
 #[test]
@@ -225,6 +228,24 @@ fn what_cannot_be_is_refused_with_2_and_the_next_step() {
     environment.configure(TOKEN_ROLE);
     for (arguments, told) in [
         (&["run"][..], "wants a role"),
+        (
+            &["run", "-it", "web"],
+            "the role comes before docker's flags",
+        ),
+        (&["run", "--", "web"], "wants a role"),
+        (
+            &["run", "--agent", "codex", "web"],
+            "they are `agents` of [roles.web] in $HOME/.docker/jackin/config.toml",
+        ),
+        (
+            &["run", "--image", "i", "--agent", "cluade"],
+            "similar value exists: 'claude'",
+        ),
+        (&["run", "--image", "i", "bash"], "behind `--`"),
+        (
+            &["run", "web", "--label", "dev.jackin.owner=0"],
+            "docker-jackin's own",
+        ),
         (&["run", "wab"], "did you mean \"web\"?"),
         (
             &["run", "--workspace", "nope", "web"],
@@ -273,8 +294,154 @@ fn scenario_43_a_credential_given_by_flag_wins_and_is_warned_about() {
     let outcome = environment.run(&["run", "web", "-e", "CLAUDE_CODE_OAUTH_TOKEN=mine"]);
     assert!(environment.ticket().payload.env.is_empty());
     assert_snapshot!(outcome.stderr, @r"
-    warning: CLAUDE_CODE_OAUTH_TOKEN is given by a docker flag, which wins; its value shows in `docker inspect`
-    claude auth: long-lived OAuth token (CLAUDE_CODE_OAUTH_TOKEN from a docker flag), from global
-    codex auth:  not supported yet by this version, nothing forwarded
-    ");
+        warning: CLAUDE_CODE_OAUTH_TOKEN is given by a docker flag, which wins; its value shows in `docker inspect`
+        claude auth: long-lived OAuth token (CLAUDE_CODE_OAUTH_TOKEN from a docker flag), from global
+        codex auth:  none (manual login required), from global
+        ");
+}
+
+#[test]
+fn scenario_72_an_image_starts_without_any_configuration() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(".claude/.credentials.json", LOGIN);
+    let outcome = environment.run(&[
+        "run",
+        "--image",
+        "acme/web:1",
+        "--agent",
+        "claude",
+        "--agent=codex",
+        "-h",
+        "box",
+        "-it",
+        "--",
+        "sh",
+        "-c",
+        "--",
+    ]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("forwarded host session (sync)"));
+    let argv = environment.docker_argv().unwrap();
+    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=claude,codex|-h|box|-it|acme/web:1|sh|-c|--");
+    let request: serde_json::Value =
+        serde_json::from_str(environment.ticket().request.unwrap().get()).unwrap();
+    assert_eq!(
+        request["subject"],
+        serde_json::json!({"image": {"image": "acme/web:1", "agents": ["claude", "codex"]}})
+    );
+}
+
+#[test]
+fn scenario_72_the_command_of_an_image_may_follow_at_once() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure("[claude]\nauth_forward = \"ignore\"\n");
+    let outcome = environment.run(&["run", "--image", "i", "--", "sh", "-c", "a -- b"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let argv = environment.docker_argv().unwrap().join("|");
+    assert!(argv.ends_with("agents=claude|i|sh|-c|a -- b"), "{argv}");
+}
+
+const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"access","expiresAt":4102444800000}}"#;
+
+const SYNC_ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
+
+/// The id of the launch that docker was called for.
+fn launch_id(environment: &TestEnvironment) -> String {
+    let noted = std::fs::read_to_string(environment.home().join("argv")).unwrap();
+    let (_, id) = noted.split_once("dev.jackin.launch=").unwrap();
+    id[..16].to_owned()
+}
+
+#[test]
+fn a_launch_is_written_down_without_any_secret() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(".claude/.credentials.json", LOGIN);
+    environment.configure(SYNC_ROLE);
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let id = launch_id(&environment);
+    let text = std::fs::read_to_string(environment.launches().join(&id)).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(record["id"], id.as_str());
+    record["id"] = "<id>".into();
+    record["created"] = 0.into();
+    let home = environment.home().to_str().unwrap();
+    let text = serde_json::to_string_pretty(&record).unwrap();
+    assert_snapshot!(text.replace(home, "$HOME"), @r#"
+    {
+      "agents": [
+        {
+          "agent": "claude",
+          "ends": 4102444800,
+          "mode": "sync",
+          "origin": "$HOME/.claude/.credentials.json",
+          "scope": null,
+          "source": "$HOME/.claude/.credentials.json"
+        }
+      ],
+      "created": 0,
+      "id": "<id>",
+      "image": "i",
+      "role": "web",
+      "socket": "$HOME/docker.sock",
+      "version": 1,
+      "workspace": null
+    }
+    "#);
+    let request = environment.ticket().request.unwrap();
+    assert!(request.get().contains(&format!(r#""launch":"{id}""#)));
+}
+
+#[test]
+fn scenario_41_running_containers_with_the_same_login_are_named() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(".claude/.credentials.json", LOGIN);
+    environment.configure(SYNC_ROLE);
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let launch = |name: &str, state: &'static str| {
+        let outcome = environment.run(&["run", "web"]);
+        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+        let id = launch_id(&environment);
+        let labels = [
+            ("dev.jackin.owner", uid.as_str()),
+            ("dev.jackin.launch", &id),
+        ];
+        let container = Container::running(name, &labels).state(state);
+        environment.engine().add(container);
+        outcome.stderr
+    };
+    let first = launch("web-1", "running");
+    assert!(!first.contains("also in use"), "{first}");
+    launch("api-2", "running");
+    launch("stopped", "exited");
+    // One that only claims to be ours has no record.
+    let labels = [
+        ("dev.jackin.owner", uid.as_str()),
+        ("dev.jackin.launch", "0123456789abcdef"),
+    ];
+    environment
+        .engine()
+        .add(Container::running("stranger", &labels));
+    let shown = environment.run(&["run", "web"]).stderr;
+    let warning = shown
+        .lines()
+        .find(|line| line.contains("also in use"))
+        .unwrap();
+    let (before, days) = warning.split_once("(in ").unwrap();
+    let (days, after) = days.split_once(')').unwrap();
+    assert!(days.ends_with(" days"), "{warning}");
+    assert_snapshot!(format!("{before}(in <span>){after}"), @"warning: claude's login is also in use by api-2, web-1; each keeps the copy it was started with until it ends (in <span>): restart them then, or give them tokens of their own: docker jackin config auth set oauth_token");
+    assert!(
+        shown.contains("claude auth: forwarded host session"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_engine_without_launches_of_ours_is_asked_for_its_version_only() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(SYNC_ROLE);
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_eq!(environment.engine().asked(), Vec::<String>::new());
 }

@@ -3,10 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
+use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
 
 use super::given::RUNTIME;
-use crate::auth::scope::Cell;
 use crate::config::{Mount, Workspace};
 use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
@@ -25,11 +24,12 @@ pub(super) enum HandleBy {
 #[derive(Debug)]
 pub(super) struct DockerLine<'a> {
     pub(super) flags: &'a GlobalFlags,
-    pub(super) handle: &'a Handle,
+    pub(super) handle: &'a str,
     pub(super) handle_by: HandleBy,
     /// Whether our runtime is still to be named.
     pub(super) runtime: bool,
-    pub(super) cell: Cell<'a>,
+    /// The container's labels, as `name=value`.
+    pub(super) labels: &'a [String],
     pub(super) workspace: Option<&'a Workspace>,
     pub(super) folder: &'a Path,
     pub(super) role_flags: &'a [OsString],
@@ -48,18 +48,12 @@ impl DockerLine<'_> {
         }
         match self.handle_by {
             HandleBy::Annotation => {
-                let handle = self.handle.expose();
-                let annotation = format!("{HANDLE_ANNOTATION}={handle}");
+                let annotation = format!("{HANDLE_ANNOTATION}={}", self.handle);
                 line.extend(["--annotation".into(), annotation.into()]);
             }
             HandleBy::Variable => line.extend(["--env".into(), HANDLE_VARIABLE.into()]),
         }
-        if let Some(role) = self.cell.role {
-            let label = format!("dev.jackin.role={role}");
-            line.extend(["--label".into(), label.into()]);
-        }
-        if let Some(workspace) = self.cell.workspace {
-            let label = format!("dev.jackin.workspace={workspace}");
+        for label in self.labels {
             line.extend(["--label".into(), label.into()]);
         }
         if let Some(workspace) = self.workspace {
@@ -76,7 +70,7 @@ impl DockerLine<'_> {
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         match self.handle_by {
             HandleBy::Annotation => Vec::new(),
-            HandleBy::Variable => vec![(HANDLE_VARIABLE, self.handle.expose())],
+            HandleBy::Variable => vec![(HANDLE_VARIABLE, self.handle.to_owned())],
         }
     }
 }

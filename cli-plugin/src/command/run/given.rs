@@ -6,13 +6,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use jackin_oci_hook::ticket::HANDLE_ANNOTATION;
 use zeroize::Zeroizing;
 
 use crate::config::Role;
 use crate::docker::run_flags::{Flag, GivenFlags};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::launch::label;
 
 /// The runtime that redeems tickets; `docker-jackin-crun` and the like are the
 /// same on another low-level runtime.
@@ -71,11 +71,8 @@ pub(super) fn look_over(all: &[&GivenFlags], host: &Host) -> Result<Given, Failu
 }
 
 fn look_at(given: &mut Given, flag: Flag, host: &Host) -> Result<(), Failure> {
-    let Flag {
-        name,
-        value: Some(value),
-    } = flag
-    else {
+    let Flag { name, value } = flag;
+    let Some(value) = value else {
         return Ok(());
     };
     match name.as_str() {
@@ -101,8 +98,9 @@ fn look_at(given: &mut Given, flag: Flag, host: &Host) -> Result<(), Failure> {
             }
             given.runtime = Some(value);
         }
-        "annotation" if value.split('=').next() == Some(HANDLE_ANNOTATION) => {
-            let message = format!("the annotation {HANDLE_ANNOTATION} is docker-jackin's own");
+        "annotation" | "label" if value.starts_with(label::OURS) => {
+            let own = value.split('=').next().unwrap_or_default();
+            let message = format!("the {name} {own} is docker-jackin's own");
             return Err(Failure::new(Kind::Usage, message).hint("leave it out"));
         }
         _ => {}
@@ -187,7 +185,14 @@ mod tests {
     #[test]
     fn scenario_21_our_own_names_are_refused_as_flags() {
         assert!(looked_over(&["-e", "DOCKER_JACKIN_TICKET=1"]).is_err());
-        assert!(looked_over(&["--annotation", "dev.jackin.ticket=x"]).is_err());
-        assert!(looked_over(&["--annotation", "dev.other=x"]).is_ok());
+        for (flag, name) in [
+            ("--annotation", "ticket"),
+            ("-l", "owner"),
+            ("--label", "role"),
+        ] {
+            let failure = looked_over(&[flag, &format!("dev.jackin.{name}=x")]).unwrap_err();
+            assert_eq!(failure.exit_code(), 2, "{failure}");
+        }
+        assert!(looked_over(&["--annotation", "dev.other=x", "-ldev.other=x"]).is_ok());
     }
 }
