@@ -2,7 +2,8 @@
 //!
 //! `/run/docker-jackin/containers/<id>/` (0700) holds `marker.json`, which has
 //! no secret in it and is there first, `record.json`, the `bundle` that the
-//! low-level runtime reads, and process files of execs that are under way. It
+//! low-level runtime reads, process files of execs that are under way, and
+//! `files`, where the container's own tmpfs is kept ([`crate::kept`]). It
 //! outlives a stop, so that the container can start again, and goes with the
 //! first sweep after the container is removed.
 
@@ -12,16 +13,15 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, Mode};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::file;
-use crate::payload::{Payload, VariableName};
-use crate::secret::Secret;
-use crate::ticket::{Handle, to_wiped_json};
+use crate::kept::{self, Kept};
+use crate::record::Record;
+use crate::ticket::to_wiped_json;
 
 const MARKER: &str = "marker.json";
 const RECORD: &str = "record.json";
@@ -130,22 +130,6 @@ impl fmt::Display for ContainerId {
     }
 }
 
-/// What is known of a served container.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    /// The handle it was started with.
-    pub handle: Handle,
-    /// The request of its ticket, for resolving again.
-    pub request: Option<Box<RawValue>>,
-    /// What it was given last.
-    pub payload: Payload,
-    /// What the container's own configuration says of the variables that the
-    /// payload sets or takes away. An exec that brings another value had it
-    /// from its user, whose word wins.
-    pub configured: Vec<Configured>,
-}
-
 /// Whose container it is, and how to tell that it is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,16 +139,6 @@ pub struct Marker {
     pub root: PathBuf,
     /// A path that exists for as long as the engine knows the container.
     pub alive: PathBuf,
-}
-
-/// A variable in the container's own configuration.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Configured {
-    /// Its name.
-    pub name: VariableName,
-    /// Its value there; the user may have put a secret in it.
-    pub value: Secret,
 }
 
 /// The folder of one container.
@@ -188,9 +162,53 @@ impl Container {
         Self { id, folder, path }
     }
 
+    /// Its own tmpfs, as far as it is kept.
+    pub fn kept(&self) -> Kept<'_> {
+        Kept::of(&self.folder)
+    }
+
+    /// Drops its own tmpfs with all that is on it.
+    pub fn drop_kept(&self) -> Result<(), Error> {
+        let path = self.path.join(kept::FOLDER);
+        let dropped = self.kept().drop_it();
+        dropped.map_err(|error| system("unmount", &path, error))
+    }
+
     /// Whether this is where its bundle lies.
     pub fn has_bundle(&self, bundle: &Path) -> bool {
         self.path.join(BUNDLE) == bundle
+    }
+
+    /// Locks its folder against other processes, when it is free; until
+    /// [`Self::unlock`], or until this is dropped.
+    pub fn lock(&self) -> Result<(), Error> {
+        self.flock(FlockOperation::LockExclusive)
+    }
+
+    /// Locks its folder, if nobody else has it locked.
+    pub fn try_lock(&self) -> Result<bool, Error> {
+        match self.flock(FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Error::System { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the lock back.
+    pub fn unlock(&self) -> Result<(), Error> {
+        self.flock(FlockOperation::Unlock)
+    }
+
+    fn flock(&self, operation: FlockOperation) -> Result<(), Error> {
+        fs::flock(&self.folder, operation).map_err(|error| system("lock", &self.path, error))
+    }
+
+    /// Whether its folder was not removed meanwhile.
+    pub fn is_there(&self) -> Result<bool, Error> {
+        let stat = fs::fstat(&self.folder).map_err(|error| system("stat", &self.path, error))?;
+        Ok(stat.st_nlink > 0)
     }
 
     /// Whose it is; `None` while its folder is being made.

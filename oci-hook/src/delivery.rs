@@ -13,15 +13,17 @@ use crate::append;
 use crate::file;
 use crate::id_map::IdMap;
 use crate::identity::{Identity, Users};
+use crate::kept::Kept;
 use crate::mounts::Mounts;
 use crate::passwd;
 use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
+use crate::record::Record;
 use crate::rootfs::Rootfs;
 use crate::secret::Secret;
 use crate::seed;
 use crate::spec::{self, Spec};
 use crate::spot::Spot;
-use crate::tmpfs::Tmpfs;
+use crate::tmpfs::{Tmpfs, file_name};
 use crate::trouble::{self, Trouble};
 
 /// Where the container's own tmpfs is mounted.
@@ -70,15 +72,15 @@ pub struct Target {
     uid_inside: u32,
     cwd: PathBuf,
     home: Option<PathBuf>,
-    /// The folders that the process's variables name, for the payload's
-    /// places, in their order.
+    /// The folders that the process's variables name, for the [`places`] in
+    /// their order.
     moved: Vec<Option<PathBuf>>,
 }
 
 impl Target {
     /// Reads what is needed from the container's `config.json` and from its
     /// init process.
-    pub fn of(spec: &Spec<'_>, bundle: &Path, payload: &Payload, pid: i32) -> Result<Self, Error> {
+    pub fn of(spec: &Spec<'_>, bundle: &Path, record: &Record, pid: i32) -> Result<Self, Error> {
         let process = spec.process();
         let user = process.user()?;
         let folder = |name: &str| -> Result<Option<PathBuf>, Error> {
@@ -87,7 +89,7 @@ impl Target {
                 .filter(|value| !value.is_empty())
                 .map(|value| PathBuf::from(&*value)))
         };
-        let moved = payload.files.iter().map(|file| match &file.place.moved_by {
+        let moved = places(record).map(|place| match &place.moved_by {
             Some(moved) => folder(moved.variable.as_str()),
             None => Ok(None),
         });
@@ -134,16 +136,28 @@ fn users(inside: &spec::User, pid: i32) -> Result<Users, Error> {
     })
 }
 
-/// Delivers a payload's files into the container whose init has this pid.
+/// Where a record has something to do: first its payload's files, then what
+/// is surplus.
+fn places(record: &Record) -> impl Iterator<Item = &Place> {
+    let files = record.payload.files.iter().map(|file| &file.place);
+    files.chain(record.surplus.iter().map(|surplus| &surplus.place))
+}
+
+/// Delivers a record's files into the container whose init has this pid.
 ///
 /// The calling thread is in the container's mount namespace afterwards.
-pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error> {
-    let tmpfs = secret_files(&target.users.user, payload)?;
+pub fn deliver(pid: i32, target: &Target, record: &Record, kept: Kept<'_>) -> Result<(), Error> {
+    let payload = &record.payload;
+    let tmpfs = secret_files(&target.users.user, payload, kept)?;
     enter_mount_namespace(pid)?;
     let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
     let home = home(&rootfs, target)?;
-    let spots = spots(&rootfs, &home, target, payload)?;
-    // What can be refused for its content comes before what leaves a trace.
+    let spots = spots(&rootfs, &home, target, record)?;
+    // What can be refused for its content comes before what leaves a trace, and
+    // what goes before what comes, which may lie in the same file.
+    for (spot, surplus) in spots.iter().skip(payload.files.len()).zip(&record.surplus) {
+        seed::retract(&rootfs, spot, &surplus.object).map_err(|trouble| trouble.at(&spot.path))?;
+    }
     for (spot, file) in spots.iter().zip(&payload.files) {
         plant(&rootfs, spot, &file.delivery).map_err(|trouble| trouble.at(&spot.path))?;
     }
@@ -154,7 +168,7 @@ pub fn deliver(pid: i32, target: &Target, payload: &Payload) -> Result<(), Error
     attach(&rootfs, &tmpfs, &mounts)?;
     for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
         if let Delivery::Bind { .. } = &file.delivery {
-            bind(&rootfs, &tmpfs, &name_of(at), spot, &mounts)?;
+            bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
         }
     }
     Ok(())
@@ -173,20 +187,24 @@ fn spots(
     rootfs: &Rootfs,
     home: &Path,
     target: &Target,
-    payload: &Payload,
+    record: &Record,
 ) -> Result<Vec<Spot>, Error> {
-    let places = payload.files.iter().zip(&target.moved);
+    let places = places(record).zip(&target.moved);
     places
-        .map(|(file, moved)| {
-            let path = path_of(&file.place, moved.as_deref(), home, &target.cwd);
+        .map(|(place, moved)| {
+            let path = path_of(place, moved.as_deref(), home, &target.cwd);
             Ok(rootfs.spot(&path)?)
         })
         .collect()
 }
 
-/// The tmpfs with the payload's secret files, not mounted yet; `None` when
-/// there is no secret file.
-fn secret_files(user: &Identity, payload: &Payload) -> Result<Option<Tmpfs>, Error> {
+/// The tmpfs with the payload's secret files, kept on our side and not mounted
+/// yet in the container; `None` when there is no secret file.
+fn secret_files(
+    user: &Identity,
+    payload: &Payload,
+    kept: Kept<'_>,
+) -> Result<Option<Tmpfs>, Error> {
     let secrets: Vec<(usize, &Secret)> = payload
         .files
         .iter()
@@ -201,10 +219,12 @@ fn secret_files(user: &Identity, payload: &Payload) -> Result<Option<Tmpfs>, Err
     let tmpfs = Tmpfs::new(user, size).map_err(failed("make the container's tmpfs"))?;
     for (at, content) in secrets {
         tmpfs
-            .add(&name_of(at), content.expose().as_bytes(), user)
+            .add(&file_name(at), content.expose().as_bytes(), user)
             .map_err(failed("write to the container's tmpfs"))?;
     }
-    Ok(Some(tmpfs))
+    let kept = kept.mount_point().and_then(|folder| tmpfs.kept_on(folder));
+    kept.map(Some)
+        .map_err(failed("keep the container's tmpfs on the engine's side"))
 }
 
 fn secret((at, file): (usize, &CredentialFile)) -> Option<(usize, &Secret)> {
@@ -212,11 +232,6 @@ fn secret((at, file): (usize, &CredentialFile)) -> Option<(usize, &Secret)> {
         Delivery::Bind { content } => Some((at, content)),
         Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
     }
-}
-
-/// The name that a payload's file has on the tmpfs.
-fn name_of(at: usize) -> String {
-    format!("file-{at}")
 }
 
 fn enter_mount_namespace(pid: i32) -> Result<(), Error> {

@@ -3,10 +3,17 @@ use serde_json::json;
 use super::*;
 
 fn target(spec: &serde_json::Value, payload: &Payload) -> Result<Target, Error> {
+    let record = Record {
+        handle: "0.000102030405060708090a0b0c0d0e0f".parse().unwrap(),
+        request: None,
+        payload: payload.clone(),
+        configured: Vec::new(),
+        surplus: Vec::new(),
+    };
     let text = spec.to_string();
     let spec = Spec::from_json(text.as_bytes()).unwrap();
     let own = std::process::id().cast_signed();
-    Target::of(&spec, Path::new("/bundle"), payload, own)
+    Target::of(&spec, Path::new("/bundle"), &record, own)
 }
 
 fn place(path: &str, moved_by: Option<(&str, &str)>) -> Place {

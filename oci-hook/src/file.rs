@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -102,8 +102,12 @@ pub fn names(folder: impl AsFd) -> Result<Vec<String>, Errno> {
 }
 
 /// Removes a folder of ours with everything in it, without following links.
+///
+/// # Errors
+/// `XDEV` where something is mounted in it, which is left as it is.
 pub fn remove_tree(folder: impl AsFd, name: &str) -> Result<(), Errno> {
-    let inside = match open_folder(&folder, name) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let inside = match fs::openat2(&folder, name, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
         Ok(inside) => inside,
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(error),

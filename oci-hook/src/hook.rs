@@ -86,14 +86,18 @@ pub fn run(stdin: impl std::os::fd::AsFd) -> Result<(), Error> {
 }
 
 fn deliver(state: &State, container: &Container) -> Result<(), Error> {
-    let Some(record) = container.record()? else {
+    let Some(mut record) = container.record()? else {
         return Err(Error::Unprepared(state.id.clone()));
     };
     let path = state.bundle.join("config.json");
     let bytes = read_config(&path)?;
     let spec = Spec::from_json(&bytes)?;
-    let target = Target::of(&spec, &state.bundle, &record.payload, state.pid)?;
-    delivery::deliver(state.pid, &target, &record.payload)?;
+    let target = Target::of(&spec, &state.bundle, &record, state.pid)?;
+    delivery::deliver(state.pid, &target, &record, container.kept())?;
+    if !record.surplus.is_empty() {
+        record.surplus.clear();
+        container.save(&record)?;
+    }
     Ok(())
 }
 

@@ -21,13 +21,6 @@ pub struct Payload {
     pub files: Vec<CredentialFile>,
 }
 
-impl Payload {
-    /// Whether the hook has anything to do in the container's file system.
-    pub fn touches_files(&self) -> bool {
-        !self.files.is_empty()
-    }
-}
-
 /// One variable and its secret value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

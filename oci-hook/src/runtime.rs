@@ -5,6 +5,7 @@ pub mod arguments;
 pub mod create;
 pub mod engine;
 pub mod exec;
+pub mod keep;
 pub mod log;
 pub mod low_level;
 pub mod resolver;
@@ -117,6 +118,7 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
         Verb::Create | Verb::Run => create::start(arguments, &low_level, &config, log),
         Verb::Exec => pass(&low_level, &exec::prepare(arguments, &low_level)?),
         Verb::Delete => {
+            keep::before_delete(&arguments, &low_level, log);
             sweep(log);
             pass(&low_level, &arguments)
         }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize as SerializeDerive};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::container::Configured;
 use crate::payload::{Payload, Variable, VariableName};
 use crate::raw_object::RawObject;
+use crate::record::Configured;
 use crate::secret::Secret;
 use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, to_wiped_json};
 

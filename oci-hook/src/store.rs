@@ -11,6 +11,9 @@ use crate::container::{Container, ContainerId, Error, Marker, system};
 use crate::file;
 use crate::folder::ENGINE_FOLDER;
 
+/// How often the making of a folder that raced with a sweep is repeated.
+const MAX_RACES: usize = 128;
+
 /// The folder with all containers that are served.
 #[derive(Debug)]
 pub struct Store {
@@ -120,9 +123,7 @@ impl Store {
     /// # Errors
     /// When it belongs to another engine's container of the same id.
     pub fn claim(&self, id: &ContainerId, marker: &Marker) -> Result<Container, Error> {
-        let folder = file::make_folder(&self.containers, id.as_str())
-            .map_err(|error| system("make", &self.path_of(id), error))?;
-        let container = self.container(id, folder);
+        let container = self.make(id)?;
         match container.marker()? {
             Some(other) if other.root != marker.root && other.is_alive() => {
                 let id = id.clone();
@@ -132,11 +133,32 @@ impl Store {
             Some(same) if same == *marker => {}
             _ => container.mark(marker)?,
         }
+        container.unlock()?;
         Ok(container)
+    }
+
+    /// The folder of a container, made where it is missing, and locked.
+    fn make(&self, id: &ContainerId) -> Result<Container, Error> {
+        for _ in 0..MAX_RACES {
+            // A sweep may have it before we do, and take it for left.
+            let folder = match file::make_folder(&self.containers, id.as_str()) {
+                Err(Errno::NOENT) => continue,
+                made => made.map_err(|error| system("make", &self.path_of(id), error))?,
+            };
+            let container = self.container(id, folder);
+            container.lock()?;
+            if container.is_there()? {
+                return Ok(container);
+            }
+        }
+        Err(system("make", &self.path_of(id), Errno::NOENT))
     }
 
     /// Forgets a container and everything kept for it.
     pub fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        if let Some(container) = self.find(id)? {
+            container.drop_kept()?;
+        }
         file::remove_tree(&self.containers, id.as_str())
             .map_err(|error| system("remove", &self.path_of(id), error))
     }
@@ -145,6 +167,8 @@ impl Store {
     /// process files of execs that are over.
     ///
     /// A folder without a marker has no secret in it: the marker comes first.
+    /// Who makes one holds its lock until then, so one that is not locked was
+    /// left by a kill.
     pub fn sweep(&self) -> Result<(), Error> {
         let names = file::names(&self.containers)
             .map_err(|error| system("list", &self.path.join("containers"), error))?;
@@ -167,6 +191,7 @@ impl Store {
         match container.marker()? {
             Some(marker) if marker.is_alive() => container.drop_finished_processes(),
             Some(_) => self.remove(id),
+            None if container.try_lock()? && container.marker()?.is_none() => self.remove(id),
             None => Ok(()),
         }
     }
@@ -239,13 +264,39 @@ mod tests {
         // As a kill in the middle of a write leaves it.
         let kept = folder.path().join("containers/removed/.record.json.new");
         std::fs::write(kept, b"canary").unwrap();
-        file::make_folder(&store.containers, "starting").unwrap();
+        let starting = store.make(&id("starting")).unwrap();
+        // As a kill before the marker was written leaves it.
+        drop(store.make(&id("left")).unwrap());
 
         store.sweep().unwrap();
 
         assert!(store.find(&id("known")).unwrap().is_some());
         assert!(store.find(&id("starting")).unwrap().is_some());
         assert!(store.find(&id("removed")).unwrap().is_none());
+        assert!(store.find(&id("left")).unwrap().is_none());
+        drop(starting);
+        store.sweep().unwrap();
+        assert!(store.find(&id("starting")).unwrap().is_none());
+    }
+
+    #[test]
+    fn many_starts_and_sweeps_at_once_cost_no_start_its_folder() {
+        let folder = in_memory();
+        let engine = tempfile::tempdir().unwrap();
+        let start = |name: &str| {
+            for turn in 0..40 {
+                let store = Store::create_at(folder.path()).unwrap();
+                let id = id(&format!("{name}-{turn}"));
+                let container = store.claim(&id, &marker("/r", engine.path())).unwrap();
+                store.sweep().unwrap();
+                assert!(container.marker().unwrap().is_some());
+            }
+        };
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c", "d"] {
+                scope.spawn(move || start(name));
+            }
+        });
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::fs;
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    mount_change, move_mount, open_tree,
 };
 
 use crate::file;
@@ -16,6 +17,11 @@ use crate::identity::Identity;
 
 /// Room for files besides their content, in bytes.
 const SLACK: u64 = 256 << 10;
+
+/// The name that a payload's file has on the tmpfs, by its number there.
+pub fn file_name(at: usize) -> String {
+    format!("file-{at}")
+}
 
 /// A tmpfs that is not mounted anywhere yet, or is by now.
 #[derive(Debug)]
@@ -57,6 +63,22 @@ impl Tmpfs {
         let file = file::write_new(&self.mount, name, content)?;
         fs::fchown(&file, Some(owner.uid), Some(owner.gid))?;
         Ok(())
+    }
+
+    /// Mounts it on a folder of ours, privately, and goes on with a clone of
+    /// that mount, which is mounted nowhere yet.
+    ///
+    /// Only a mount of our own namespace can be cloned (`open_tree(2)`), so this
+    /// comes before the container's is entered.
+    pub fn kept_on(self, folder: impl AsFd) -> Result<Self, Errno> {
+        mount_on(&self.mount, folder)?;
+        let path = format!("/proc/self/fd/{}", self.mount.as_raw_fd());
+        mount_change(path, MountPropagationFlags::PRIVATE)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH;
+        let mount = open_tree(&self.mount, "", flags)?;
+        Ok(Self { mount })
     }
 
     /// Mounts it on a folder.

@@ -12,11 +12,12 @@ use super::arguments::{Arguments, Verb};
 use super::engine::EngineRecord;
 use super::log::Log;
 use super::low_level::{self, LowLevel};
-use super::{Error, hide_memory, pass, resolver};
+use super::{Error, hide_memory, keep, pass, resolver};
 use crate::config::Config;
-use crate::container::{self, Container, ContainerId, Marker, Record};
+use crate::container::{self, Container, ContainerId, Marker};
 use crate::file;
 use crate::payload::Payload;
+use crate::record::Record;
 use crate::redeem::{self, Bearer};
 use crate::spec::{self, Hook, Spec};
 use crate::store::Store;
@@ -175,9 +176,12 @@ fn serve(
         alive: engine.alive.clone(),
     };
     let container = store.claim(&asked.id, &marker)?;
-    let mut record = match known {
-        Some(record) => resolver::refresh(record, config.resolver.as_deref(), log),
-        None => redeem(asked, engine, store)?,
+    let mut record = if let Some(mut known) = known {
+        keep::before_start(&container, &mut known, log)?;
+        resolver::refresh(known, config.resolver.as_deref(), log)
+    } else {
+        container.drop_kept()?;
+        redeem(asked, engine, store)?
     };
     refuse_copy_on_disk(low_level, root, &record.payload)?;
     record.configured = spec
@@ -192,7 +196,7 @@ fn serve(
         env: &HOOK_ENV,
         timeout: HOOK_TIMEOUT,
     };
-    let hook = record.payload.touches_files().then_some(&hook);
+    let hook = record.touches_files().then_some(&hook);
     let rootfs = spec
         .root()
         .map_err(invalid)?
@@ -222,6 +226,11 @@ impl Served {
         }
         let _ = self.container.take_failure();
         let status = low_level.see_through(&arguments)?;
+        if !status.success() {
+            // Nobody ever saw these files. Where they cannot be dropped now, the
+            // next start or sweep tries again.
+            let _ = self.container.drop_kept();
+        }
         match self.container.take_failure() {
             Some(message) if !status.success() => Err(Error::Hook(message)),
             _ => Ok(ExitCode::from(low_level::exit_code(status))),
@@ -252,6 +261,7 @@ fn redeem(asked: &Asked, engine: EngineRecord, store: &Store) -> Result<Record, 
         request: ticket.request,
         payload: ticket.payload,
         configured: Vec::new(),
+        surplus: Vec::new(),
     })
 }
 

@@ -15,12 +15,12 @@ use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pid
 
 use super::log::Log;
 use crate::config;
-use crate::container::Record;
 use crate::file;
 use crate::identity::Identity;
 use crate::passwd;
 use crate::payload::Payload;
 use crate::raw;
+use crate::record::Record;
 use crate::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 
 /// How long the resolver may take.
@@ -58,7 +58,7 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
         payload: record.payload.clone(),
     };
     match resolve(resolver, record.handle.owner, &resolution) {
-        Ok(payload) => record.payload = payload,
+        Ok(payload) => record.renew(payload),
         Err(error) => log.warn(&format!(
             "the login was not resolved afresh by {}, and the container starts with the one it \
              had: {error}",
