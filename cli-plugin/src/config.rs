@@ -1,5 +1,6 @@
 //! The configuration: what a user wrote, checked, before anything is resolved.
 
+pub mod edit;
 mod error;
 mod file;
 mod parse;

@@ -16,4 +16,5 @@ pub mod plugin;
 pub mod request;
 pub mod source;
 pub mod span;
+pub mod staged_file;
 pub mod terminal;

@@ -158,6 +158,17 @@ impl Problem {
     }
 }
 
+/// A problem of what was asked for, before it stands in any line.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let failure = Self::new(Kind::Usage, &problem);
+        match problem.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let failure = Self::new(Kind::Configuration, &error);

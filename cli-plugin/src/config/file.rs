@@ -33,11 +33,21 @@ pub fn path_of(flags: &GlobalFlags, host: &Host) -> PathBuf {
 /// it says which files are handed to a container. With plain values in it,
 /// nobody else may read it either, as ssh wants it of a key.
 pub fn load(file: &Path, host: &Host) -> Result<Config, ConfigError> {
+    let (config, _) = load_with_text(file, host)?;
+    Ok(config)
+}
+
+/// The same with the text it was read from, which may hold secrets.
+pub(super) fn load_with_text(
+    file: &Path,
+    host: &Host,
+) -> Result<(Config, Zeroizing<String>), ConfigError> {
     let Some((text, mode)) = read(file, host.uid())? else {
-        return Ok(Config {
+        let config = Config {
             file: file.to_owned(),
             ..Config::default()
-        });
+        };
+        return Ok((config, Zeroizing::default()));
     };
     let mut config = parse::parse(file, &text, host.home())?;
     if mode & 0o044 != 0 {
@@ -50,11 +60,11 @@ pub fn load(file: &Path, host: &Host) -> Result<Config, ConfigError> {
             file.display()
         ));
     }
-    Ok(config)
+    Ok((config, text))
 }
 
 /// The text and the permission bits, or `None` when there is no such file.
-fn read(file: &Path, uid: u32) -> Result<Option<(Zeroizing<String>, u32)>, ConfigError> {
+pub(super) fn read(file: &Path, uid: u32) -> Result<Option<(Zeroizing<String>, u32)>, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable {
         file: file.to_owned(),
         error,
@@ -100,7 +110,7 @@ fn read(file: &Path, uid: u32) -> Result<Option<(Zeroizing<String>, u32)>, Confi
 }
 
 /// The first line that holds a secret itself and not a reference to one.
-fn first_plain_value(config: &Config) -> Option<usize> {
+pub(super) fn first_plain_value(config: &Config) -> Option<usize> {
     let workspaces = config.workspaces.values();
     let cells = workspaces.clone().flat_map(|one| one.roles.values());
     let blocks = std::iter::once(&config.agents)

@@ -1,17 +1,10 @@
 //! Root's files, read and replaced as a whole: old or new, never half.
 
 use std::fs::{self, Metadata};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Uid};
-
-/// What an unfinished file's name begins with.
-const STAGED_PREFIX: &str = ".docker-jackin-";
-
-/// After how many seconds an unfinished file is one that a kill left behind.
-const ABANDONED: u64 = 60;
+use crate::staged_file::{Access, StagedFile, sweep};
 
 /// What is appended to a file's name for the copy of its former state.
 pub const BACKUP_SUFFIX: &str = ".docker-jackin.bak";
@@ -94,30 +87,18 @@ impl WholeFile {
         accept(new.path())?;
         self.require_unchanged()?;
         if let Some(former) = self.text.as_deref().filter(|_| backup) {
-            self.staged(folder, former)?.persist(self.backup_path())?;
+            self.staged(folder, former)?.put(&self.backup_path())?;
         }
-        new.persist(&self.path)?;
-        // A rename is on disk only once its folder is.
-        fs::File::open(folder)?.sync_all()
+        new.put(&self.path)
     }
 
     /// A finished file under another name in the same folder.
-    fn staged(&self, folder: &Path, text: &str) -> io::Result<tempfile::NamedTempFile> {
-        let mut file = tempfile::Builder::new()
-            .prefix(STAGED_PREFIX)
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        let mode = match &self.metadata {
-            Some(former) => {
-                let (uid, gid) = (Uid::from_raw(former.uid()), Gid::from_raw(former.gid()));
-                rustix::fs::fchown(file.as_file(), Some(uid), Some(gid))?;
-                former.permissions()
-            }
-            None => fs::Permissions::from_mode(0o644),
+    fn staged(&self, folder: &Path, text: &str) -> io::Result<StagedFile> {
+        let access = match &self.metadata {
+            Some(former) => Access::Of(former),
+            None => Access::Mode(0o644),
         };
-        file.as_file().set_permissions(mode)?;
-        file.as_file().sync_all()?;
-        Ok(file)
+        StagedFile::write(folder, text.as_bytes(), access)
     }
 
     fn require_unchanged(&self) -> io::Result<()> {
@@ -131,28 +112,10 @@ impl WholeFile {
     }
 }
 
-/// Removes unfinished files that a killed process of ours left behind.
-fn sweep(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-            .and_then(|written| written.elapsed().ok());
-        let ours = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(STAGED_PREFIX);
-        if ours && age.is_some_and(|age| age.as_secs() > ABANDONED) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     const ACCEPT: &dyn Fn(&Path) -> io::Result<()> = &|_| Ok(());
 
