@@ -1,17 +1,26 @@
 //! The agents: what each of them is, as data, and what each mode gives it.
 
+pub mod amp;
 pub mod claude;
+pub mod codex;
+mod environment;
 pub mod host_file;
+mod json;
+mod jwt;
 pub mod login;
+pub mod opencode;
+pub mod own_file;
 
 use std::fmt;
 
 use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::secret::Secret;
 use secrecy::SecretString;
 
 use crate::host::Host;
 use host_file::HostFileError;
-use login::{Found, HostLogin, NoVariable, Origin, Setting};
+use login::{Fault, FileLogin, Found, HostLogin, NoVariable, Setting};
+use own_file::OwnFile;
 
 /// An agent that docker-jackin knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +49,8 @@ pub struct Description {
     pub credential_variables: &'static [&'static str],
     /// Variables of the host that decide where its login lies.
     pub place_variables: &'static [&'static str],
+    /// The file that it reads its login from.
+    pub credential_file: OwnFile,
     /// What logs it in on the host.
     pub log_in: &'static str,
     /// What makes it renew the host's login.
@@ -54,9 +65,9 @@ impl Agent {
     pub fn description(self) -> &'static Description {
         match self {
             Self::Claude => &claude::DESCRIPTION,
-            Self::Codex => &CODEX,
-            Self::Amp => &AMP,
-            Self::Opencode => &OPENCODE,
+            Self::Codex => &codex::DESCRIPTION,
+            Self::Amp => &amp::DESCRIPTION,
+            Self::Opencode => &opencode::DESCRIPTION,
         }
     }
 
@@ -84,17 +95,41 @@ impl Agent {
     pub fn host_login(self, host: &Host) -> Result<Found, HostFileError> {
         match self {
             Self::Claude => claude::read_host_login(host),
-            Self::Codex | Self::Amp | Self::Opencode => {
-                Ok(Found::Missing(Origin::File(host.home().to_owned())))
-            }
+            Self::Codex => codex::host_login(host),
+            Self::Amp => amp::host_login(host),
+            Self::Opencode => opencode::host_login(host),
+        }
+    }
+
+    /// The login in its credential file.
+    ///
+    /// # Errors
+    /// It holds none that the agent would use.
+    pub fn login_in(self, bytes: &[u8]) -> Result<FileLogin, Fault> {
+        match self {
+            Self::Claude => claude::login(bytes),
+            Self::Codex => codex::login(bytes),
+            Self::Amp => amp::login(bytes),
+            Self::Opencode => opencode::login(bytes),
         }
     }
 
     /// The payload of `sync`.
     pub fn sync(self, login: HostLogin, host: &Host, setting: &Setting) -> Payload {
         match self {
-            Self::Claude => claude::sync(login, claude::account(host), setting),
-            Self::Codex | Self::Amp | Self::Opencode => Payload::default(),
+            Self::Claude => claude::sync(login.content, claude::account(host), setting),
+            agent => agent.with_file(login.content, setting),
+        }
+    }
+
+    /// The payload of `sync` with the credential file that the container has
+    /// already, whoever's account that is.
+    pub fn with_file(self, content: Secret, setting: &Setting) -> Payload {
+        match self {
+            Self::Claude => claude::sync(content, None, setting),
+            Self::Codex => codex::sync(content, setting),
+            Self::Amp => amp::sync(content),
+            Self::Opencode => opencode::sync(content),
         }
     }
 
@@ -105,7 +140,9 @@ impl Agent {
     pub fn with_key(self, key: &SecretString, setting: &Setting) -> Result<Payload, NoVariable> {
         match self {
             Self::Claude => claude::api_key(key, setting),
-            Self::Codex | Self::Amp | Self::Opencode => Ok(Payload::default()),
+            Self::Codex => codex::api_key(key, setting),
+            Self::Amp => amp::api_key(key),
+            Self::Opencode => opencode::api_key(key, setting),
         }
     }
 }
@@ -115,33 +152,3 @@ impl fmt::Display for Agent {
         f.write_str(self.word())
     }
 }
-
-const CODEX: Description = Description {
-    word: "codex",
-    program: "codex",
-    key_variable: "OPENAI_API_KEY",
-    credential_variables: &["OPENAI_API_KEY", "CODEX_API_KEY"],
-    place_variables: &["CODEX_HOME"],
-    log_in: "codex login",
-    renew: "codex login",
-};
-
-const AMP: Description = Description {
-    word: "amp",
-    program: "amp",
-    key_variable: "AMP_API_KEY",
-    credential_variables: &["AMP_API_KEY"],
-    place_variables: &["XDG_DATA_HOME"],
-    log_in: "amp login",
-    renew: "amp login",
-};
-
-const OPENCODE: Description = Description {
-    word: "opencode",
-    program: "opencode",
-    key_variable: "OPENCODE_API_KEY",
-    credential_variables: &["OPENCODE_API_KEY", "OPENCODE_AUTH_CONTENT"],
-    place_variables: &["XDG_DATA_HOME"],
-    log_in: "opencode auth login",
-    renew: "opencode auth login",
-};

@@ -5,17 +5,16 @@
 
 mod host_login;
 
-use jackin_oci_hook::payload::{
-    CredentialFile, Delivery, MovedBy, Payload, Place, Variable, VariableName, VariableValue,
-};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-pub use host_login::{account, read as read_host_login};
+pub use host_login::{account, login, read as read_host_login};
 
-use super::Description;
-use super::login::{HostLogin, NoVariable, Setting};
+use super::login::{NoVariable, Setting};
+use super::own_file::OwnFile;
+use super::{Description, environment};
 
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
@@ -27,25 +26,40 @@ pub const OAUTH_TOKEN: &str = "CLAUDE_CODE_OAUTH_TOKEN";
 pub const API_KEY_DESCRIPTOR: &str = "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR";
 /// Names a file descriptor with a token, and outranks the credentials file.
 pub const OAUTH_TOKEN_DESCRIPTOR: &str = "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR";
+/// Renews a token by itself, at the start of a session.
+const REFRESH_TOKEN: &str = "CLAUDE_CODE_OAUTH_REFRESH_TOKEN";
+/// A workload's identity, in the variable or in the file that it names.
+const IDENTITY: &str = "ANTHROPIC_IDENTITY_TOKEN";
+const IDENTITY_FILE: &str = "ANTHROPIC_IDENTITY_TOKEN_FILE";
+/// Without it such an identity counts for nothing.
+const IDENTITY_RULE: &str = "ANTHROPIC_FEDERATION_RULE_ID";
+/// Names one of the logins in a folder of profiles.
+const PROFILE: &str = "ANTHROPIC_PROFILE";
 /// Moves the credentials file alone, away from where a login is bound.
 const CREDENTIALS_FOLDER: &str = "CLAUDE_SECURESTORAGE_CONFIG_DIR";
 /// Moves both of Claude's files into another folder.
 pub const CONFIG_FOLDER: &str = "CLAUDE_CONFIG_DIR";
 
 /// What a host's login in its file yields to.
-const ABOVE_THE_FILE: [&str; 6] = [
+const ABOVE_THE_FILE: [&str; 8] = [
     AUTH_TOKEN,
     API_KEY,
     API_KEY_DESCRIPTOR,
     OAUTH_TOKEN,
     OAUTH_TOKEN_DESCRIPTOR,
     CREDENTIALS_FOLDER,
+    PROFILE,
+    IDENTITY_RULE,
 ];
 
 /// What a long-lived token yields to.
 const ABOVE_THE_TOKEN: [&str; 3] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR];
 
-/// What Claude Code is.
+/// What an API key yields to, or is sent together with.
+const ABOVE_THE_KEY: [&str; 4] = [AUTH_TOKEN, OAUTH_TOKEN, PROFILE, IDENTITY_RULE];
+
+/// What Claude Code is. The keys of other clouds are not among its variables:
+/// they count only where the user has also chosen that cloud by a variable.
 pub const DESCRIPTION: Description = Description {
     word: "claude",
     program: "claude",
@@ -56,33 +70,47 @@ pub const DESCRIPTION: Description = Description {
         API_KEY_DESCRIPTOR,
         OAUTH_TOKEN,
         OAUTH_TOKEN_DESCRIPTOR,
+        REFRESH_TOKEN,
+        IDENTITY,
+        IDENTITY_FILE,
     ],
     place_variables: &[CONFIG_FOLDER],
+    credential_file: CREDENTIALS,
     log_in: "claude",
     renew: "claude auth status",
+};
+
+/// Its login.
+pub const CREDENTIALS: OwnFile = OwnFile {
+    at_home: ".claude/.credentials.json",
+    variable: CONFIG_FOLDER,
+    in_folder: ".credentials.json",
+};
+
+/// What it remembers, such as that it has been started before.
+pub const SETTINGS: OwnFile = OwnFile {
+    at_home: ".claude.json",
+    variable: CONFIG_FOLDER,
+    in_folder: ".claude.json",
 };
 
 /// A key at most this long is not approved beforehand: its last 20 characters
 /// stand in the approval, which lies in the container's layer.
 const SHORTEST_APPROVED_KEY: usize = 41;
 
-/// The payload of `sync`: the host's login, and no variable above it.
-pub fn sync(login: HostLogin, account: Option<Map<String, Value>>, setting: &Setting) -> Payload {
+/// The payload of `sync`: this login, and no variable above it.
+pub fn sync(content: Secret, account: Option<Map<String, Value>>, setting: &Setting) -> Payload {
     let mut seed = onboarded(setting);
     if let Some(account) = account {
         seed.insert("oauthAccount".to_owned(), Value::Object(account));
     }
+    let credentials = CredentialFile {
+        place: CREDENTIALS.in_container(),
+        delivery: Delivery::Bind { content },
+    };
     Payload {
-        unset: names(&ABOVE_THE_FILE),
-        files: vec![
-            CredentialFile {
-                place: credentials_place(),
-                delivery: Delivery::Bind {
-                    content: login.content,
-                },
-            },
-            seed_file(seed),
-        ],
+        unset: environment::names(&ABOVE_THE_FILE),
+        files: vec![credentials, seed_file(seed)],
         ..Payload::default()
     }
 }
@@ -94,7 +122,7 @@ pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVaria
         let approval = json!({ "approved": [suffix], "rejected": [] });
         seed.insert("customApiKeyResponses".to_owned(), approval);
     }
-    with_variable(API_KEY, key, &[AUTH_TOKEN, OAUTH_TOKEN], seed)
+    with_variable(API_KEY, key, &ABOVE_THE_KEY, seed)
 }
 
 /// The payload of `oauth_token`.
@@ -108,18 +136,9 @@ fn with_variable(
     rivals: &[&str],
     seed: Map<String, Value>,
 ) -> Result<Payload, NoVariable> {
-    // White space around it would be part of an HTTP header.
-    let value = Secret::new(value.expose_secret().trim().to_owned());
-    let value = VariableValue::try_from(value).map_err(|_| NoVariable(name))?;
-    let variables = names(&[name]).into_iter();
     Ok(Payload {
-        env: variables
-            .map(|name| Variable {
-                name,
-                value: value.clone(),
-            })
-            .collect(),
-        unset: names(rivals),
+        env: vec![environment::variable(name, value.expose_secret())?],
+        unset: environment::names(rivals),
         files: vec![seed_file(seed)],
     })
 }
@@ -149,39 +168,15 @@ fn onboarded(setting: &Setting) -> Map<String, Value> {
 
 fn seed_file(object: Map<String, Value>) -> CredentialFile {
     CredentialFile {
-        place: place(".claude.json", ".claude.json"),
+        place: SETTINGS.in_container(),
         delivery: Delivery::MergeJson { object },
     }
-}
-
-fn credentials_place() -> Place {
-    place(".claude/.credentials.json", ".credentials.json")
-}
-
-/// A file below the home, or in the folder that `CLAUDE_CONFIG_DIR` names.
-#[expect(clippy::expect_used, reason = "the names are constants of this file")]
-fn place(path: &str, moved: &str) -> Place {
-    let path_of = |path: &str| path.try_into().expect("a constant path is well formed");
-    Place {
-        path: path_of(path),
-        moved_by: Some(MovedBy {
-            variable: CONFIG_FOLDER
-                .try_into()
-                .expect("a constant name is well formed"),
-            path: path_of(moved),
-        }),
-    }
-}
-
-fn names(names: &[&str]) -> Vec<VariableName> {
-    let named = names.iter().map(|name| VariableName::try_from(*name));
-    named.filter_map(Result::ok).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::login::Origin;
+    use jackin_oci_hook::payload::VariableName;
 
     fn seed_of(payload: &Payload) -> Value {
         payload
@@ -216,7 +211,7 @@ mod tests {
     fn scenario_34_a_long_key_is_approved_by_its_suffix_and_a_short_one_is_not() {
         let long = format!("sk-ant-api03-{}", "0123456789".repeat(4));
         let payload = api_key(&long.as_str().into(), &Setting::default()).unwrap();
-        assert_eq!(unset(&payload), [AUTH_TOKEN, OAUTH_TOKEN]);
+        assert_eq!(unset(&payload), ABOVE_THE_KEY);
         assert_eq!(
             seed_of(&payload)["customApiKeyResponses"]["approved"],
             json!(["01234567890123456789"])
@@ -228,14 +223,9 @@ mod tests {
 
     #[test]
     fn scenario_35_a_host_login_is_a_bound_file_without_rivals() {
-        let login = HostLogin {
-            content: Secret::new("{}".into()),
-            origin: Origin::File("/f".into()),
-            expires: None,
-        };
-        let payload = sync(login, None, &Setting::default());
+        let payload = sync(Secret::new("{}".into()), None, &Setting::default());
         assert_eq!(unset(&payload), ABOVE_THE_FILE);
         assert!(payload.env.is_empty());
-        assert_eq!(payload.files[0].place, credentials_place());
+        assert_eq!(payload.files[0].place, CREDENTIALS.in_container());
     }
 }

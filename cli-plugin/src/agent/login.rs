@@ -15,7 +15,40 @@ pub struct HostLogin {
     pub origin: Origin,
     /// When the login ends; `None` when it does not, or does not say.
     pub expires: Option<SystemTime>,
+    /// The time by which it is older or newer than another login of the same
+    /// agent; `None` when its form has none.
+    pub stamp: Option<SystemTime>,
 }
+
+/// A login as it stands in an agent's credential file.
+#[derive(Debug)]
+pub struct FileLogin {
+    /// What is forwarded of the file: all that the login consists of, less
+    /// what renews it.
+    pub content: Secret,
+    /// When the login ends; `None` when it does not, or does not say.
+    pub expires: Option<SystemTime>,
+    /// The time by which it is older or newer than another login of the same
+    /// agent; `None` when its form has none.
+    pub stamp: Option<SystemTime>,
+    /// Whether the file, as it stands, is still of use after that end: the
+    /// agent renews it, or it holds more than what ends.
+    pub lasting: bool,
+}
+
+impl FileLogin {
+    /// Whether an agent that has the whole file is logged in.
+    pub fn is_of_use(&self, now: SystemTime) -> bool {
+        self.lasting || self.expires.is_none_or(|ends| ends > now)
+    }
+}
+
+/// What is wrong with a file that holds no login, after its name: such as
+/// `holds no login`.
+pub type Fault = &'static str;
+
+/// The fault of a file that is no login file at all.
+pub const NO_LOGIN: Fault = "holds no login";
 
 /// Where a host's login lies, for the user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,15 +71,32 @@ pub enum Found {
         /// Where it lies.
         origin: Origin,
         /// What is wrong with it, after "it": such as `holds no login`.
-        why: &'static str,
+        why: Fault,
     },
 }
 
-/// What an agent's seed depends on beside its login.
+impl Found {
+    /// What was made of that which lay at `origin`.
+    pub fn at(origin: Origin, read: Result<FileLogin, Fault>) -> Self {
+        match read {
+            Ok(login) => Self::Login(HostLogin {
+                content: login.content,
+                origin,
+                expires: login.expires,
+                stamp: login.stamp,
+            }),
+            Err(why) => Self::Unusable { origin, why },
+        }
+    }
+}
+
+/// What an agent's payload depends on beside its credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setting {
     /// Folders of the container that the user has declared trusted.
     pub trusted: Vec<String>,
+    /// Whose key `api_key` is; OpenCode's only, `None` for its own.
+    pub provider: Option<String>,
 }
 
 /// A credential that cannot be a variable's value: it holds a NUL.

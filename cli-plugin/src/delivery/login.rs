@@ -171,6 +171,7 @@ impl Circumstances<'_> {
         let mounts = trusted.into_iter().flat_map(|workspace| &workspace.mounts);
         Setting {
             trusted: mounts.map(|mount| mount.dst.clone()).collect(),
+            ..Setting::default()
         }
     }
 }

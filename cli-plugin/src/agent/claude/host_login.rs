@@ -1,19 +1,14 @@
 //! Claude's login on the host: read, checked, and copied without the refresh
 //! token, which is single-use and stays where it is.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use jackin_oci_hook::secret::Secret;
-use jackin_oci_hook::ticket::to_wiped_json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::CONFIG_FOLDER;
-use crate::agent::host_file::{self, HostFileError};
-use crate::agent::login::{Found, HostLogin, Origin};
+use super::{CREDENTIALS, SETTINGS};
+use crate::agent::host_file::HostFileError;
+use crate::agent::json;
+use crate::agent::login::{Fault, FileLogin, Found, NO_LOGIN, Origin};
 use crate::host::Host;
 
 /// The largest credentials file that is read, in bytes. A real one has a few
@@ -24,39 +19,16 @@ const CREDENTIALS_LIMIT: u64 = 256 << 10;
 /// every project and grows to several megabytes.
 const SETTINGS_LIMIT: u64 = 64 << 20;
 
-type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-
 /// Reads Claude's login on this host.
 ///
 /// # Errors
 /// There is a file, and it cannot or must not be read.
 pub fn read(host: &Host) -> Result<Found, HostFileError> {
-    let (folder, allowed) = match host.path_variable(CONFIG_FOLDER) {
-        Some(folder) => (folder.clone(), folder),
-        None => (host.home().join(".claude"), host.home().to_owned()),
-    };
-    let path = folder.join(".credentials.json");
-    let bytes = match host_file::read(&path, &allowed, CREDENTIALS_LIMIT) {
-        // A folder that the user named may link back into the home.
-        Err(HostFileError::LeadsOutside { .. }) if allowed != host.home() => {
-            host_file::read(&path, host.home(), CREDENTIALS_LIMIT)?
-        }
-        read => read?,
-    };
-    let Some(bytes) = bytes else {
-        return Ok(Found::Missing(Origin::File(path)));
-    };
-    let origin = Origin::File(path);
-    Ok(match without_refresh_token(&bytes) {
-        Some((content, expires)) => Found::Login(HostLogin {
-            content,
-            origin,
-            expires,
-        }),
-        None => Found::Unusable {
-            origin,
-            why: "holds no login",
-        },
+    let origin = Origin::File(CREDENTIALS.on(host));
+    let bytes = CREDENTIALS.read(host, CREDENTIALS_LIMIT)?;
+    Ok(match bytes {
+        Some(bytes) => Found::at(origin, login(&bytes)),
+        None => Found::Missing(origin),
     })
 }
 
@@ -68,38 +40,31 @@ const FORWARDED: [&str; 2] = [LOGIN, "organizationUuid"];
 /// The key that holds the login itself.
 const LOGIN: &str = "claudeAiOauth";
 
-/// The same login without what renews it, or `None` when it is no login.
-/// Every other field of it keeps its bytes.
-fn without_refresh_token(bytes: &[u8]) -> Option<(Secret, Option<SystemTime>)> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Essential<'a> {
-        #[serde(borrow)]
-        access_token: Cow<'a, str>,
-        #[serde(default)]
-        expires_at: Option<f64>,
-    }
-    let mut file: Object<'_> = serde_json::from_slice(bytes).ok()?;
-    let login = file.remove(LOGIN)?;
-    let essential: Essential<'_> = serde_json::from_str(login.get()).ok()?;
-    if essential.access_token.trim().is_empty() {
-        return None;
-    }
-    let mut fields: Object<'_> = serde_json::from_str(login.get()).ok()?;
-    fields.retain(|name, _| !name.to_ascii_lowercase().contains("refresh"));
+/// The login in a credentials file. Every field of it but those that renew it
+/// keeps its bytes.
+///
+/// # Errors
+/// It holds none.
+pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
+    let mut file = json::object(bytes).ok_or(NO_LOGIN)?;
+    let login = file.remove(LOGIN).ok_or(NO_LOGIN)?;
+    let mut fields = json::object(login.get()).ok_or(NO_LOGIN)?;
+    json::text(&fields, "accessToken").ok_or(NO_LOGIN)?;
+    let expires = json::field::<f64>(&fields, "expiresAt");
+    let expires = expires.and_then(json::time_of_milliseconds);
+    let lasting = json::text(&fields, "refreshToken").is_some();
+    json::drop_refresh_tokens(&mut fields);
     file.retain(|name, _| FORWARDED.contains(&name.as_ref()));
-    let fields = to_wiped_json(&fields).ok()?;
-    let fields: &RawValue = serde_json::from_slice(&fields).ok()?;
+    let fields = json::secret(&fields).ok_or(NO_LOGIN)?;
+    let fields: &RawValue = serde_json::from_str(fields.expose()).map_err(|_| NO_LOGIN)?;
     file.insert(LOGIN.into(), fields);
-    let content = to_wiped_json(&file).ok()?;
-    let content = Secret::new(std::str::from_utf8(&content).ok()?.to_owned());
-    Some((content, essential.expires_at.and_then(time)))
-}
-
-/// The time so many milliseconds after the beginning of 1970.
-fn time(milliseconds: f64) -> Option<SystemTime> {
-    let since = Duration::try_from_secs_f64(milliseconds / 1000.0).ok()?;
-    UNIX_EPOCH.checked_add(since)
+    Ok(FileLogin {
+        content: json::secret(&file).ok_or(NO_LOGIN)?,
+        expires,
+        // A renewal moves the end.
+        stamp: expires,
+        lasting,
+    })
 }
 
 /// The account that the host's login belongs to, from the host's
@@ -111,9 +76,7 @@ pub fn account(host: &Host) -> Option<Map<String, Value>> {
         #[serde(rename = "oauthAccount")]
         account: Option<Map<String, Value>>,
     }
-    let folder = host.path_variable(CONFIG_FOLDER);
-    let folder = folder.unwrap_or_else(|| host.home().to_owned());
-    let bytes = host_file::read(&folder.join(".claude.json"), &folder, SETTINGS_LIMIT);
+    let bytes = SETTINGS.read(host, SETTINGS_LIMIT);
     // It is a nicety: without it the login works as well.
     let bytes = bytes.ok().flatten()?;
     serde_json::from_slice::<Settings>(&bytes).ok()?.account
@@ -121,8 +84,10 @@ pub fn account(host: &Host) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CONFIG_FOLDER;
     use super::*;
     use std::fs;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"canary-access","refresh\u0054oken":"canary-refresh","expiresAt":1900000000000,"refreshTokenExpiresAt":5,"scopes":["user:inference"],"rateLimitTier":"a\u0062"},"mcpOAuth":{"x":{"accessToken":"canary-mcp"}},"pluginSecrets":{"y":"canary-plugin"},"organizationUuid":"o"}"#;
 

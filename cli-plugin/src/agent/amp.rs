@@ -1,0 +1,162 @@
+//! Amp: what each mode puts into a container, and what the host has.
+//!
+//! What the program sends, for which file and which variable, was measured
+//! with its own binary (0.0.1790142911) against a stand-in of the API.
+
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::secret::Secret;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::host_file::HostFileError;
+use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin};
+use super::own_file::OwnFile;
+use super::{Description, environment, json};
+use crate::host::Host;
+
+/// Carries the key of the mode `api_key`, and outranks the file.
+const API_KEY: &str = "AMP_API_KEY";
+
+/// What Amp is.
+pub const DESCRIPTION: Description = Description {
+    word: "amp",
+    program: "amp",
+    key_variable: API_KEY,
+    credential_variables: &[API_KEY],
+    place_variables: &[CREDENTIALS.variable],
+    credential_file: CREDENTIALS,
+    log_in: "amp login",
+    renew: "amp login",
+};
+
+/// Its secrets. `settings.json`, in another folder, holds preferences only.
+const CREDENTIALS: OwnFile = OwnFile {
+    at_home: ".local/share/amp/secrets.json",
+    variable: "XDG_DATA_HOME",
+    in_folder: "amp/secrets.json",
+};
+
+/// The largest secrets file that is read, in bytes. It also holds the tokens
+/// of MCP servers.
+const CREDENTIALS_LIMIT: u64 = 256 << 10;
+
+/// What the name of a login begins with; the rest is the server's address.
+const LOGIN: &str = "apiKey@";
+
+/// Reads Amp's login on this host.
+///
+/// # Errors
+/// There is a file, and it cannot or must not be read.
+pub fn host_login(host: &Host) -> Result<Found, HostFileError> {
+    let origin = Origin::File(CREDENTIALS.on(host));
+    let bytes = CREDENTIALS.read(host, CREDENTIALS_LIMIT)?;
+    Ok(match bytes {
+        Some(bytes) => Found::at(origin, login(&bytes)),
+        None => Found::Missing(origin),
+    })
+}
+
+/// The logins in a secrets file, one for each server. They do not end. What
+/// else lies there, such as the tokens of MCP servers, nobody asked to forward.
+///
+/// # Errors
+/// It holds none.
+pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
+    let mut file = json::object(bytes).ok_or(NO_LOGIN)?;
+    let keys: Vec<_> = file.keys().cloned().collect();
+    for name in keys {
+        if !name.starts_with(LOGIN) || json::text(&file, &name).is_none() {
+            file.remove(&name);
+        }
+    }
+    if file.is_empty() {
+        return Err(NO_LOGIN);
+    }
+    Ok(FileLogin {
+        content: json::secret(&file).ok_or(NO_LOGIN)?,
+        expires: None,
+        stamp: None,
+        lasting: true,
+    })
+}
+
+/// The payload of `sync`: these secrets, and no variable above them.
+pub fn sync(content: Secret) -> Payload {
+    Payload {
+        unset: environment::names(&[API_KEY]),
+        files: vec![CredentialFile {
+            place: CREDENTIALS.in_container(),
+            delivery: Delivery::Bind { content },
+        }],
+        ..Payload::default()
+    }
+}
+
+/// The payload of `api_key`.
+///
+/// # Errors
+/// The key cannot be a variable's value.
+pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
+    Ok(Payload {
+        env: vec![environment::variable(API_KEY, key.expose_secret())?],
+        ..Payload::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn scenario_26_the_logins_are_forwarded_to_the_letter_and_nothing_beside_them() {
+        let text = r#"{"apiKey@https://ampcode.com/":"c\u0061nary","other":"mcp-canary","apiKey@http://x":"y","apiKey@empty":" ","apiKey@no":{}}"#;
+        let login = login(text.as_bytes()).unwrap();
+        let expected = r#"{"apiKey@http://x":"y","apiKey@https://ampcode.com/":"c\u0061nary"}"#;
+        assert_eq!(login.content.expose(), expected);
+        assert_eq!(login.expires, None);
+    }
+
+    #[test]
+    fn scenario_28_a_file_without_a_key_is_no_login() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"other":"canary"}"#,
+            r#"{"apiKey@https://ampcode.com/":""}"#,
+            r#"{"apikey@https://ampcode.com/":"canary"}"#,
+        ] {
+            assert_eq!(login(text.as_bytes()).unwrap_err(), NO_LOGIN, "{text}");
+        }
+    }
+
+    #[test]
+    fn scenario_40_settings_are_not_taken_for_a_login() {
+        let home = tempfile::tempdir().unwrap();
+        let host = Host::new(home.path(), "/", []);
+        for folder in [".config/amp", ".local/share/amp"] {
+            fs::create_dir_all(home.path().join(folder)).unwrap();
+            let settings = home.path().join(folder).join("settings.json");
+            let text = r#"{"amp.url":"https://x","apiKey@https://ampcode.com/":"canary"}"#;
+            fs::write(settings, text).unwrap();
+        }
+        assert!(matches!(host_login(&host).unwrap(), Found::Missing(_)));
+    }
+
+    #[test]
+    fn scenario_34_a_key_is_a_variable_alone() {
+        let payload = api_key(&" key\n".into()).unwrap();
+        assert_eq!(payload.env[0].name.as_str(), "AMP_API_KEY");
+        assert_eq!(payload.env[0].value.expose(), "key");
+        assert!(payload.files.is_empty() && payload.unset.is_empty());
+    }
+
+    #[test]
+    fn scenario_35_a_host_login_is_a_bound_file_without_the_variable() {
+        let payload = sync(Secret::new("{}".into()));
+        assert!(payload.env.is_empty());
+        assert_eq!(payload.unset, environment::names(&["AMP_API_KEY"]));
+        assert_eq!(payload.files[0].place, CREDENTIALS.in_container());
+    }
+}
