@@ -3,7 +3,9 @@
 pub mod edit;
 mod error;
 mod file;
+mod lookup;
 mod parse;
+mod place;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,7 @@ use secrecy::SecretString;
 
 pub use error::{ConfigError, Problem};
 pub use file::{load, path_of};
+pub use place::ConfigPlace;
 
 use crate::agent::Agent;
 use crate::auth::mode::AuthMode;

@@ -125,7 +125,8 @@ fn changed<T>(
     change: &impl Fn(&mut Draft) -> Result<T, Failure>,
 ) -> Result<Changed<T>, Failure> {
     // All that reading refuses is refused here, readable plain values too.
-    let (config, before) = file::load_with_text(file, host)?;
+    let (mut config, before) = file::load_with_text(file, host)?;
+    config.follow_links();
     let mut draft = Draft {
         text: before.clone(),
         config,

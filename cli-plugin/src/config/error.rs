@@ -129,6 +129,16 @@ pub enum Problem {
     VariableName,
 }
 
+impl ConfigError {
+    /// The line that is wrong, from 1, if it is one line.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Line { line, .. } | Self::Readable { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
+
 impl Problem {
     fn hint(&self) -> Option<String> {
         Some(match self {

@@ -1,6 +1,8 @@
 //! The configuration's schema, read strictly: a key that means nothing is an
 //! error with its line, since a misspelt one could deliver the wrong login.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -19,22 +21,46 @@ use crate::auth::mode::AuthMode;
 /// Variables with this beginning are docker-jackin's own.
 const OWN_VARIABLES: &str = "DOCKER_JACKIN_";
 
-/// Reads a whole configuration from `text`.
+/// Reads a whole configuration from `text`; the error is the first of all.
 pub(super) fn parse(file: &Path, text: &str, home: &Path) -> Result<Config, ConfigError> {
-    let reader = Reader { file, text, home };
-    let document = DeTable::parse(text).map_err(|error| {
-        // The error's own rendering quotes the line, and with it perhaps a
-        // secret; its message alone does not.
-        let at = error.span().unwrap_or_default();
-        reader.wrong(at, Problem::Syntax(error.message().to_owned()))
-    })?;
-    reader.config(document.get_ref())
+    let (config, problems) = parse_all(file, text, home);
+    match problems.into_iter().next() {
+        Some(problem) => Err(problem),
+        None => Ok(config),
+    }
+}
+
+/// Reads what can be read from `text`, and gives all that is wrong with it in
+/// the order of the lines.
+pub(super) fn parse_all(file: &Path, text: &str, home: &Path) -> (Config, Vec<ConfigError>) {
+    let reader = Reader {
+        file,
+        text,
+        home,
+        problems: RefCell::default(),
+    };
+    let config = match DeTable::parse(text) {
+        Ok(document) => reader.config(document.get_ref()),
+        Err(error) => {
+            // The error's own rendering quotes the line, and with it perhaps a
+            // secret; its message alone does not.
+            let at = error.span().unwrap_or_default();
+            let problem = reader.wrong(at, Problem::Syntax(error.message().to_owned()));
+            reader.keep::<()>(Err(problem));
+            Config::default()
+        }
+    };
+    let mut problems = reader.problems.into_inner();
+    problems.sort_by_key(|problem| problem.line());
+    (config, problems)
 }
 
 struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
     home: &'a Path,
+    /// All that is wrong, as it is found.
+    problems: RefCell<Vec<ConfigError>>,
 }
 
 type Item<'a> = Spanned<DeValue<'a>>;
@@ -56,30 +82,39 @@ impl Table<'_> {
 }
 
 impl Reader<'_> {
-    fn config(&self, entries: &DeTable<'_>) -> Result<Config, ConfigError> {
+    /// Takes down what is wrong, so that the rest can be read as well.
+    fn keep<T>(&self, read: Result<T, ConfigError>) -> Option<T> {
+        read.map_err(|problem| self.problems.borrow_mut().push(problem))
+            .ok()
+    }
+
+    fn config(&self, entries: &DeTable<'_>) -> Config {
         let top = Table {
             entries,
             span: 0..0,
             named: "the file".into(),
         };
-        self.check_keys(&top, &["env", "roles", "workspaces"], true)?;
+        self.check_keys(&top, &["env", "roles", "workspaces"], true);
         let mut config = Config {
             file: self.file.to_owned(),
-            agents: self.agents(&top)?,
-            env: self.variables(&top)?,
+            agents: self.agents(&top),
+            env: self.variables(&top),
             ..Config::default()
         };
-        for (name, item) in self.named_tables(&top, "roles")? {
-            config.roles.insert(name, self.role(&item)?);
+        for (name, item) in self.named_tables(&top, "roles") {
+            if let Some(role) = self.keep(self.role(&item)) {
+                config.roles.insert(name, role);
+            }
         }
-        for (name, item) in self.named_tables(&top, "workspaces")? {
-            config.workspaces.insert(name, self.workspace(&item)?);
+        for (name, item) in self.named_tables(&top, "workspaces") {
+            config.workspaces.insert(name, self.workspace(&item));
         }
-        Ok(config)
+        config
     }
 
     fn role(&self, table: &Table<'_>) -> Result<Role, ConfigError> {
-        self.check_keys(table, &["image", "agents", "run", "env"], false)?;
+        self.check_keys(table, &["image", "agents", "run", "env"], false);
+        let env = self.variables(table);
         let image = self
             .text(table, "image")?
             .ok_or_else(|| self.missing(table, "image"))?;
@@ -90,44 +125,46 @@ impl Reader<'_> {
             image,
             agents: self.agent_names(agents)?,
             run: self.texts(table, "run")?,
-            env: self.variables(table)?,
+            env,
         })
     }
 
-    fn workspace(&self, table: &Table<'_>) -> Result<Workspace, ConfigError> {
-        self.check_keys(table, &["workdir", "mounts", "trust", "env", "roles"], true)?;
+    fn workspace(&self, table: &Table<'_>) -> Workspace {
+        self.check_keys(table, &["workdir", "mounts", "trust", "env", "roles"], true);
         let mut workspace = Workspace {
-            workdir: self.workdir(table)?,
-            mounts: self.mounts(table)?,
-            trust: self.switch(table, "trust")?,
-            agents: self.agents(table)?,
-            env: self.variables(table)?,
+            workdir: self.keep(self.workdir(table)).flatten(),
+            mounts: self.keep(self.mounts(table)).unwrap_or_default(),
+            trust: self.keep(self.switch(table, "trust")).unwrap_or_default(),
+            agents: self.agents(table),
+            env: self.variables(table),
             ..Workspace::default()
         };
-        for (name, cell) in self.named_tables(table, "roles")? {
-            self.check_keys(&cell, &["env"], true)?;
-            let agents = self.agents(&cell)?;
-            let env = self.variables(&cell)?;
+        for (name, cell) in self.named_tables(table, "roles") {
+            self.check_keys(&cell, &["env"], true);
+            let agents = self.agents(&cell);
+            let env = self.variables(&cell);
             workspace.roles.insert(name, WorkspaceRole { agents, env });
         }
-        Ok(workspace)
+        workspace
     }
 
-    fn agents(&self, table: &Table<'_>) -> Result<AgentBlocks, ConfigError> {
+    fn agents(&self, table: &Table<'_>) -> AgentBlocks {
         let mut blocks = AgentBlocks::new();
         for agent in Agent::ALL {
             if let Some(item) = table.get(agent.word()) {
-                let block = self.table(item, inner(&table.named, agent.word()))?;
-                blocks.insert(agent, self.agent_block(agent, &block)?);
+                let block = self
+                    .table(item, inner(&table.named, agent.word()))
+                    .and_then(|block| self.agent_block(agent, &block));
+                blocks.extend(self.keep(block).map(|block| (agent, block)));
             }
         }
-        Ok(blocks)
+        blocks
     }
 
     fn agent_block(&self, agent: Agent, table: &Table<'_>) -> Result<AgentBlock, ConfigError> {
         let mut known = vec!["auth_forward", "oauth_token", "token", "api_key"];
         known.extend((agent == Agent::Opencode).then_some("provider"));
-        self.check_keys(table, &known, false)?;
+        self.check_keys(table, &known, false);
         let auth_forward = match table.get("auth_forward") {
             Some(item) => Some(self.mode(agent, item)?),
             None => None,
@@ -180,23 +217,32 @@ impl Reader<'_> {
         Ok(agents)
     }
 
-    fn variables(&self, table: &Table<'_>) -> Result<Variables, ConfigError> {
-        let mut variables = Variables::new();
+    fn variables(&self, table: &Table<'_>) -> Variables {
         let Some(item) = table.get("env") else {
-            return Ok(variables);
+            return Variables::new();
         };
-        let env = self.table(item, inner(&table.named, "env"))?;
-        for (key, item) in env.entries {
-            let name = VariableName::try_from(key.get_ref().as_ref())
-                .map_err(|_| self.wrong(key.span(), Problem::VariableName))?;
-            if name.as_str().starts_with(OWN_VARIABLES) {
-                let name = name.into();
-                return Err(self.wrong(key.span(), Problem::ReservedName { name }));
-            }
-            let value = self.value(key.get_ref(), item)?;
-            variables.insert(name, value);
+        let Some(env) = self.keep(self.table(item, inner(&table.named, "env"))) else {
+            return Variables::new();
+        };
+        let variables = env.entries.iter();
+        variables
+            .filter_map(|(key, item)| self.keep(self.variable(key, item)))
+            .collect()
+    }
+
+    fn variable(
+        &self,
+        key: &Spanned<Cow<'_, str>>,
+        item: &Item<'_>,
+    ) -> Result<(VariableName, Value), ConfigError> {
+        let name = VariableName::try_from(key.get_ref().as_ref())
+            .map_err(|_| self.wrong(key.span(), Problem::VariableName))?;
+        if name.as_str().starts_with(OWN_VARIABLES) {
+            let name = name.into();
+            return Err(self.wrong(key.span(), Problem::ReservedName { name }));
         }
-        Ok(variables)
+        let value = self.value(key.get_ref(), item)?;
+        Ok((name, value))
     }
 
     fn workdir(&self, table: &Table<'_>) -> Result<Option<PathBuf>, ConfigError> {
@@ -231,7 +277,7 @@ impl Reader<'_> {
 
     fn mount(&self, workspace: &Table<'_>, item: &Item<'_>) -> Result<Mount, ConfigError> {
         let table = self.table(item, inner(&workspace.named, "mounts"))?;
-        self.check_keys(&table, &["src", "dst", "readonly"], false)?;
+        self.check_keys(&table, &["src", "dst", "readonly"], false);
         let src: PathBuf = self
             .text(&table, "src")?
             .ok_or_else(|| self.missing(&table, "src"))?
@@ -338,30 +384,25 @@ impl Reader<'_> {
     }
 
     /// The tables of `[<key>.<name>]`.
-    fn named_tables<'i>(
-        &self,
-        table: &'i Table<'i>,
-        key: &str,
-    ) -> Result<Vec<(String, Table<'i>)>, ConfigError> {
+    fn named_tables<'i>(&self, table: &'i Table<'i>, key: &str) -> Vec<(String, Table<'i>)> {
         let Some(item) = table.get(key) else {
-            return Ok(Vec::new());
+            return Vec::new();
         };
-        let outer = self.table(item, inner(&table.named, key))?;
-        let mut tables = Vec::new();
-        for (name, item) in outer.entries {
-            let named = inner(&outer.named, name.get_ref());
-            tables.push((name.get_ref().to_string(), self.table(item, named)?));
-        }
-        Ok(tables)
+        let Some(outer) = self.keep(self.table(item, inner(&table.named, key))) else {
+            return Vec::new();
+        };
+        let tables = outer.entries.iter();
+        tables
+            .filter_map(|(name, item)| {
+                let named = inner(&outer.named, name.get_ref());
+                let table = self.keep(self.table(item, named))?;
+                Some((name.get_ref().to_string(), table))
+            })
+            .collect()
     }
 
-    /// Refuses keys other than `known`, and the agents' names with `agents`.
-    fn check_keys(
-        &self,
-        table: &Table<'_>,
-        known: &[&str],
-        agents: bool,
-    ) -> Result<(), ConfigError> {
+    /// Takes down keys other than `known`, and the agents' names with `agents`.
+    fn check_keys(&self, table: &Table<'_>, known: &[&str], agents: bool) {
         let agents = Agent::ALL.iter().filter(|_| agents).map(|one| one.word());
         let known: Vec<&str> = known.iter().copied().chain(agents).collect();
         for key in table.entries.keys() {
@@ -372,10 +413,9 @@ impl Reader<'_> {
                     meant: nearest(key.get_ref(), known.iter().copied()).map(str::to_owned),
                     known: known.join(", "),
                 };
-                return Err(self.wrong(key.span(), problem));
+                self.keep::<()>(Err(self.wrong(key.span(), problem)));
             }
         }
-        Ok(())
     }
 
     fn missing(&self, table: &Table<'_>, key: &'static str) -> ConfigError {

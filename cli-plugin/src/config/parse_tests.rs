@@ -161,3 +161,28 @@ fn a_role_says_its_image_and_its_agents() {
     assert_snapshot!(refused("[roles.web]\nagents = []\n"), @"config.toml:1: [roles.web] has no `image`");
     assert_snapshot!(refused("[roles.web]\nimage = \"x\"\nagents = [\"cloude\"]\n"), @"config.toml:3: `agents` must be a list of agents: claude, codex, amp, opencode");
 }
+
+#[test]
+fn all_problems_are_found_in_the_order_of_their_lines() {
+    let text = r#"
+[claude]
+auth_forwad = "sync"
+[codex]
+auth_forward = "synk"
+[env]
+DOCKER_JACKIN_X = "canary"
+GOOD = "1"
+[roles.web]
+image = "i"
+[workspaces.w]
+workdir = "relative"
+trust = 1
+[workspaces.w.roles.web.amp]
+oauth_token = "canary"
+"#;
+    let (config, problems) = parse_all(Path::new("c"), text, Path::new("/home/me"));
+    let lines: Vec<_> = problems.iter().map(ConfigError::line).collect();
+    assert_eq!(lines, [3, 5, 7, 9, 12, 13, 15].map(Some));
+    assert_eq!(config.env.len(), 1, "what is right is read");
+    assert!(!format!("{problems:?}").contains("canary"));
+}
