@@ -15,10 +15,10 @@ use login::{Login, Plan};
 use crate::agent::Agent;
 use crate::auth::mode::{self, AuthMode, ChosenMode};
 use crate::auth::scope::Cell;
-use crate::config::Config;
+use crate::config::{Config, Value};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
-use crate::source::{self, Shell, Wanted};
+use crate::source::{self, Shell, Source, Wanted};
 
 /// Everything that decides what a container is given.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,9 @@ pub struct Circumstances<'a> {
     pub given: &'a BTreeSet<String>,
     /// The modes at launch, when this is a later start; empty at launch.
     pub modes_at_launch: &'a BTreeMap<String, String>,
+    /// What each value's source was at launch, by [`Prepared::sources`]; empty
+    /// at launch.
+    pub sources_at_launch: &'a BTreeMap<String, String>,
     /// The machine whose logins and files are read.
     pub host: &'a Host,
     /// The shell whose variables are read, or what is left of it.
@@ -52,6 +55,9 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// The mode of each agent.
     pub modes: BTreeMap<Agent, AuthMode>,
+    /// What the source of each variable is, so that a later start does not
+    /// keep the value of another one: no secret.
+    pub sources: BTreeMap<String, String>,
     /// What each agent's login is, for the launch's record: no secret.
     pub provided: Vec<Provided>,
 }
@@ -88,15 +94,16 @@ pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
         Ok(Plan::Search(search)) => search.wanted(&circumstances),
         _ => None,
     });
-    let variables = operators.iter().map(|(name, value)| Wanted {
-        value,
-        delivered_as: name.as_str(),
-        shell: circumstances.shell,
-    });
+    let variables = operators
+        .iter()
+        .map(|(name, value)| circumstances.wanted(value, name.as_str(), circumstances.shell));
     let wanted: Vec<Wanted<'_>> = credentials.chain(variables).collect();
     let mut read = source::read_all(circumstances.host, &wanted).into_iter();
 
-    let mut prepared = Prepared::default();
+    let mut prepared = Prepared {
+        sources: sources_of(&wanted),
+        ..Prepared::default()
+    };
     let mut failures = Vec::new();
     for (chosen, plan) in modes.iter().zip(plans) {
         let mode = chosen.auth_mode;
@@ -114,6 +121,33 @@ pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
     }
     leave_to_the_user(&mut prepared, circumstances.given);
     together(failures).map_or(Ok(prepared), Err)
+}
+
+/// The source of each value that can be read at all.
+fn sources_of(wanted: &[Wanted<'_>]) -> BTreeMap<String, String> {
+    let sources = wanted.iter().filter_map(|wanted| {
+        let source = Source::parse(&wanted.value.written).ok()?;
+        Some((wanted.delivered_as.to_owned(), source.identity()))
+    });
+    sources.collect()
+}
+
+impl Circumstances<'_> {
+    /// The wish for the value that becomes the variable `delivered_as`.
+    fn wanted<'w>(
+        &'w self,
+        value: &'w Value,
+        delivered_as: &'w str,
+        shell: Shell<'w>,
+    ) -> Wanted<'w> {
+        let at_launch = self.sources_at_launch.get(delivered_as);
+        Wanted {
+            value,
+            delivered_as,
+            shell,
+            at_launch: at_launch.map(String::as_str),
+        }
+    }
 }
 
 impl Circumstances<'_> {

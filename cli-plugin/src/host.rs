@@ -70,6 +70,12 @@ impl Host {
         }
     }
 
+    /// All the variables of the environment.
+    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let variables = self.variables.iter();
+        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// A variable that holds a path; an empty one counts as not set.
     pub fn path_variable(&self, name: &str) -> Option<PathBuf> {
         self.variable_os(name)

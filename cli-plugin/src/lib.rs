@@ -13,6 +13,7 @@ pub mod handoff;
 pub mod host;
 pub mod launch;
 pub mod plugin;
+pub mod progress;
 pub mod request;
 pub mod source;
 pub mod span;

@@ -27,6 +27,8 @@ pub struct Request {
     pub workspace: Option<String>,
     /// The mode of each agent at launch, by their words.
     pub modes: BTreeMap<String, String>,
+    /// The source of each variable at launch, as `Prepared::sources` has it.
+    pub sources: BTreeMap<String, String>,
     /// Variables that the user gave to docker by flag.
     pub given: BTreeSet<String>,
     /// The configuration's file.
@@ -86,6 +88,7 @@ impl Request {
             launch,
             workspace: None,
             modes: BTreeMap::new(),
+            sources: BTreeMap::new(),
             given: BTreeSet::new(),
             config_file,
             home: host.home().to_owned(),

@@ -1,27 +1,36 @@
 //! Where a value comes from: one file a kind of source.
 
+mod ask;
+mod child;
 mod command;
 mod error;
 mod file;
 mod helper;
 mod host_variable;
+mod interrupt;
 mod op;
 mod plain;
+mod program;
+mod question;
+mod reading;
 mod unsupported;
+mod words;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use ask::Trouble;
+pub use child::NoAnswer;
 pub use command::{Line, NoCommand};
 pub use error::SourceError;
 pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
-pub use op::{NoReference, Reference};
+pub use op::{NoReference, OpTrouble, Reference};
+pub use reading::{Wanted, read_all};
 
-use crate::config::{Value, Written};
-use crate::host::Host;
+use crate::config::Written;
 
 /// A source as it was written, told apart by its form.
 pub enum Source {
@@ -94,8 +103,8 @@ impl Source {
         }
     }
 
-    /// Whether it can be read again with nobody there: the shell of the launch
-    /// is gone, and `op` or a command would ask its user.
+    /// Whether it can be read only while its user is there: later the shell of
+    /// the launch is gone, and `op` or a command would prompt nobody.
     pub fn needs_its_user(&self) -> bool {
         matches!(self, Self::HostVariable(_) | Self::Op(_) | Self::Command(_))
     }
@@ -112,34 +121,6 @@ impl fmt::Display for Source {
             Self::Helper(credential) => credential.fmt(f),
             Self::Command(line) => line.fmt(f),
         }
-    }
-}
-
-/// A value that is to be read.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// Where it comes from.
-    pub value: &'a Value,
-    /// The variable that it becomes.
-    pub delivered_as: &'a str,
-    /// The shell whose variables are read, or what is left of it.
-    pub shell: Shell<'a>,
-}
-
-/// Reads all the values, each of which may fail for itself. An empty value is
-/// no error here.
-pub fn read_all(host: &Host, wanted: &[Wanted<'_>]) -> Vec<Result<SecretString, SourceError>> {
-    wanted.iter().map(|one| read(host, one)).collect()
-}
-
-fn read(host: &Host, wanted: &Wanted<'_>) -> Result<SecretString, SourceError> {
-    match Source::parse(&wanted.value.written)? {
-        Source::Plain(value) => Ok(value),
-        Source::HostVariable(name) => wanted.shell.read(&name, wanted.delivered_as),
-        Source::File(path) => file::read(&path, host.home()),
-        Source::Op(_) => Err(SourceError::Unsupported { kind: "op://" }),
-        Source::Helper(_) => Err(SourceError::Unsupported { kind: "helper:" }),
-        Source::Command(_) => Err(SourceError::Unsupported { kind: "cmd:" }),
     }
 }
 

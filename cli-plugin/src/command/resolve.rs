@@ -77,6 +77,7 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         agents: &agents,
         given: &request.given,
         modes_at_launch: &request.modes,
+        sources_at_launch: &request.sources,
         host: &host,
         shell: Shell::Gone(&question.payload),
         now,

@@ -128,6 +128,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         agents: &subject.agents,
         given: &given.variables,
         modes_at_launch: &BTreeMap::new(),
+        sources_at_launch: &BTreeMap::new(),
         host: &host,
         shell: Shell::Live(&host),
         now,
@@ -141,6 +142,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let mut request = Request::new(subject.to_request(), id.clone(), config.file.clone(), &host);
     request.workspace = workspace.map(str::to_owned);
     request.modes = modes(&prepared);
+    request.sources.clone_from(&prepared.sources);
     request.given = given.variables;
     let mut record = Record::new(id, &subject.image, engine.socket().to_owned(), now);
     record.role.clone_from(&subject.role);

@@ -133,11 +133,8 @@ impl<'a> Search<'a> {
     /// The one value that is to be read for it.
     pub(super) fn wanted(&self, circumstances: &'a Circumstances<'_>) -> Option<Wanted<'a>> {
         let (_, value) = self.deciding()?;
-        Some(Wanted {
-            value,
-            delivered_as: self.need().variable,
-            shell: circumstances.shell_for(self.chosen().auth_mode),
-        })
+        let shell = circumstances.shell_for(self.chosen().auth_mode);
+        Some(circumstances.wanted(value, self.need().variable, shell))
     }
 }
 

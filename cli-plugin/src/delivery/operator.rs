@@ -50,7 +50,11 @@ pub(super) fn variable(
             let file = circumstances.config.file.display();
             let line = value.line;
             let message = format!("no value for {name} ({file}:{line}): {error}");
-            Err(Failure::new(Kind::Configuration, message))
+            let failure = Failure::new(Kind::Configuration, message);
+            Err(match error.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            })
         }
     }
 }

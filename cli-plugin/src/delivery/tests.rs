@@ -56,6 +56,7 @@ impl Scene {
             agents: &self.agents,
             given: &self.given,
             modes_at_launch: modes,
+            sources_at_launch: &BTreeMap::new(),
             host: &host,
             shell: last.map_or(Shell::Live(&host), Shell::Gone),
             now: SystemTime::UNIX_EPOCH,
@@ -153,19 +154,30 @@ fn scenario_14_another_roles_source_is_neither_read_nor_delivered() {
 
 #[test]
 fn scenario_16_failing_sources_are_told_together_each_with_its_key() {
-    let scene = Scene::new(
+    let mut scene = Scene::new(
         r#"[env]
 A = "$NOT_SET"
 B = "file:/nonexistent"
 C = "op://vault/item/field"
 D = "fine"
+E = "cmd:sh -c 'echo no such entry >&2; exit 1'"
+F = { op = "op://vault/--help/field", account = "work" }
 "#,
     );
+    // Where there is a shell, and no `op`.
+    let bin = scene.home.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", bin.join("sh")).unwrap();
+    let path = bin.to_str().unwrap().to_owned();
+    scene.shell.push(("PATH".to_owned(), path));
     assert_snapshot!(scene.failure(), @r"
-    3 values could not be had
+    5 values could not be had
       no value for A (~/config.toml:2): $NOT_SET is not set in the environment of this command
       no value for B (~/config.toml:3): /nonexistent cannot be read: No such file or directory (os error 2)
-      no value for C (~/config.toml:4): sources of the kind `op://` are not supported yet by this version
+      no value for C (~/config.toml:4): op://vault/item/field: 1Password's command line `op` is not in PATH
+        install `op`: https://developer.1password.com/docs/cli/get-started
+      no value for E (~/config.toml:6): cmd:sh: it failed (exit status: 1): no such entry
+      no value for F (~/config.toml:7): it is no reference of 1Password: one of its parts begins with `-`, as a flag does; name it by its ID
     ");
 }
 
@@ -290,7 +302,9 @@ fn scenario_31_a_restart_takes_the_hosts_newest_login() {
     };
     let secret = |prepared: &Prepared| match &prepared.payload.files[0].delivery {
         Delivery::Bind { content } => content.expose().to_owned(),
-        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => panic!("the first file is the login"),
+        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => {
+            panic!("the first file is the login")
+        }
     };
     write("first");
     let first = scene.prepare().unwrap();

@@ -1,14 +1,23 @@
 //! `cmd:`: what a program prints.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
+
+use super::ask::{self, Patience, Trouble};
+use super::interrupt::Watch;
+use super::program;
+use super::words;
+use crate::host::Host;
 
 /// How such a source begins when it is written as one text.
 pub(super) const SCHEME: &str = "cmd:";
 
 /// A program with its arguments. No shell is between: nothing is expanded,
 /// and `|`, `>` and `$` are letters like any other.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     program: String,
     arguments: Vec<String>,
@@ -60,6 +69,33 @@ impl Line {
             program,
             arguments: words.collect(),
         })
+    }
+
+    /// Runs it for the value.
+    pub(super) fn read(
+        &self,
+        host: &Host,
+        patience: Patience,
+        watch: &Watch,
+    ) -> Result<SecretString, Trouble> {
+        let file = if self.program.starts_with('/') {
+            PathBuf::from(&self.program)
+        } else {
+            let program = self.program.clone();
+            program::find(&program, host).ok_or(Trouble::NotInstalled { program })?
+        };
+        let answer = ask::Program {
+            file: &file,
+            arguments: self.arguments.iter().map(String::as_str).collect(),
+            variables: program::whole_environment(host),
+            input: None,
+        }
+        .ask(host, patience, watch)?;
+        if answer.status.success() {
+            return ask::text(&answer.output);
+        }
+        let said = words::first_line(&answer.complaint, &answer.output, &self.program);
+        Err(ask::failed(answer.status, said))
     }
 
     /// What tells this command from another without showing its arguments: the

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::ask::Trouble;
 use super::command::NoCommand;
 use super::helper::NoHelper;
 use super::op::NoReference;
@@ -74,4 +75,25 @@ pub enum SourceError {
     /// What looks like a command and is none.
     #[error("it is no command: {0}")]
     NoCommand(#[from] NoCommand),
+    /// A program that was asked gave no value.
+    #[error("{shown}: {trouble}")]
+    Asked {
+        /// The source.
+        shown: String,
+        /// What was wrong.
+        trouble: Trouble,
+    },
+}
+
+impl SourceError {
+    /// What to do next, where the error alone does not say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Asked { trouble, .. } => trouble.hint(),
+            Self::NotAgain { .. } | Self::Changed { .. } => {
+                Some("start the container anew with `docker jackin run`".to_owned())
+            }
+            _ => None,
+        }
+    }
 }

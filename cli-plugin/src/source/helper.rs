@@ -2,6 +2,16 @@
 
 use std::fmt;
 
+use jackin_oci_hook::secret::Secret;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::ask::{self, Patience, Trouble};
+use super::interrupt::Watch;
+use super::program;
+use super::words;
+use crate::host::Host;
+
 /// How such a source begins.
 pub(super) const SCHEME: &str = "helper:";
 
@@ -57,6 +67,55 @@ impl Credential {
             name: name.to_owned(),
             server: server.to_owned(),
         })
+    }
+}
+
+/// What a helper answers, less what is not asked for.
+/// <https://pkg.go.dev/github.com/docker/docker-credential-helpers/credentials>
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "Secret")]
+    secret: Secret,
+}
+
+/// What every helper says of a server it keeps nothing for, on its standard
+/// output.
+const NOT_KEPT: &str = "credentials not found in native keychain";
+
+impl Credential {
+    /// Asks the helper for the value.
+    pub(super) fn read(
+        &self,
+        host: &Host,
+        patience: Patience,
+        watch: &Watch,
+    ) -> Result<SecretString, Trouble> {
+        let program = format!("docker-credential-{}", self.name);
+        let file = program::find(&program, host).ok_or(Trouble::NotInstalled { program })?;
+        let answer = ask::Program {
+            file: &file,
+            arguments: vec!["get"],
+            variables: program::whole_environment(host),
+            input: Some(self.server.as_bytes()),
+        }
+        .ask(host, patience, watch)?;
+        let output = answer.output.trim_ascii();
+        if !answer.status.success() {
+            if output == NOT_KEPT.as_bytes() {
+                return Err(Trouble::NotKept);
+            }
+            // A helper complains on its output; half a credential is no
+            // complaint.
+            let complains = answer.complaint.is_empty() && !output.starts_with(b"{");
+            let said = if complains {
+                words::first_line(output, b"", &self.to_string())
+            } else {
+                words::first_line(&answer.complaint, output, &self.to_string())
+            };
+            return Err(ask::failed(answer.status, said));
+        }
+        let found: Answer = serde_json::from_slice(output).map_err(|_| Trouble::NoCredential)?;
+        ask::text(found.secret.expose().as_bytes())
     }
 }
 

@@ -16,27 +16,29 @@ pub enum Shell<'a> {
 }
 
 impl Shell<'_> {
-    /// The value of `$name`, which is (or was) delivered as `delivered_as`.
-    pub(super) fn read(self, name: &str, delivered_as: &str) -> Result<SecretString, SourceError> {
-        match self {
-            Self::Live(host) => {
-                let value = host.variable_os(name).ok_or_else(|| SourceError::Unset {
-                    name: name.to_owned(),
-                })?;
-                let place = || format!("${name}");
-                let text = value.to_str();
-                text.map(Into::into)
-                    .ok_or_else(|| SourceError::NoText { place: place() })
-            }
-            Self::Gone(payload) => payload
-                .env
-                .iter()
-                .find(|variable| variable.name.as_str() == delivered_as)
-                .map(|variable| variable.value.expose().into())
-                .ok_or_else(|| SourceError::NotAgain {
-                    shown: format!("${name}"),
-                }),
-        }
+    /// The value of `$name` now.
+    pub(super) fn read(self, name: &str) -> Result<SecretString, SourceError> {
+        let value = match self {
+            Self::Live(host) => host.variable_os(name),
+            Self::Gone(_) => None,
+        };
+        let value = value.ok_or_else(|| SourceError::Unset {
+            name: name.to_owned(),
+        })?;
+        let text = value.to_str();
+        text.map(Into::into).ok_or_else(|| SourceError::NoText {
+            place: format!("${name}"),
+        })
+    }
+
+    /// What was delivered as that variable before, if the shell is gone.
+    pub(super) fn kept(self, delivered_as: &str) -> Option<SecretString> {
+        let Self::Gone(payload) = self else {
+            return None;
+        };
+        let mut variables = payload.env.iter();
+        let kept = variables.find(|variable| variable.name.as_str() == delivered_as)?;
+        Some(kept.value.expose().into())
     }
 }
 
@@ -69,9 +71,9 @@ mod tests {
     #[test]
     fn scenario_19_a_variable_is_read_when_it_is_asked_for() {
         let host = Host::new("/home/me", "/", [("A".into(), "one".into())]);
-        let value = Shell::Live(&host).read("A", "B").unwrap();
+        let value = Shell::Live(&host).read("A").unwrap();
         assert_eq!(value.expose_secret(), "one");
-        let error = Shell::Live(&host).read("NOT_THERE", "B").unwrap_err();
+        let error = Shell::Live(&host).read("NOT_THERE").unwrap_err();
         assert!(matches!(error, SourceError::Unset { .. }));
     }
 }

@@ -1,6 +1,11 @@
 //! `op://vault/item/[section/]field`: a field of 1Password, by reference.
 
+mod read;
+mod trouble;
+
 use std::fmt;
+
+pub use trouble::OpTrouble;
 
 /// How a reference begins.
 pub(super) const SCHEME: &str = "op://";
@@ -58,7 +63,7 @@ pub enum NoReference {
     #[error("what stands behind its `?` is none of 1Password's attributes, such as attribute=otp")]
     Query,
     /// The account is no account.
-    #[error("its account is none: write a sign-in address, such as my.1password.com, or an ID")]
+    #[error("its account is no sign-in address, such as my.1password.com, and no ID")]
     Account,
 }
 

@@ -1,0 +1,101 @@
+//! Reading a reference with `op read`.
+//!
+//! The reference stands alone at the end of the arguments and begins with
+//! `op://`, the account is one word with its flag: nothing that a user writes
+//! there can be another flag. The value comes back on standard output alone.
+
+use secrecy::SecretString;
+
+use super::super::ask::{self, Trouble};
+use super::super::interrupt::Watch;
+use super::super::program;
+use super::super::words;
+use super::{OpTrouble, Reference};
+use crate::host::Host;
+
+/// 1Password's command line.
+const PROGRAM: &str = "op";
+
+/// Variables by which `op` finds its session, the app, the screen and the
+/// network. The rest of the shell, with all other secrets in it, is not its
+/// business.
+const VARIABLES: [&str; 22] = [
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TMPDIR",
+    "TZ",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "WSL_DISTRO_NAME",
+    "WSL_INTEROP",
+    "WSLENV",
+];
+
+/// The same by their beginnings.
+const FAMILIES: [&str; 3] = ["OP_", "XDG_", "LC_"];
+
+/// What changes the form of what it prints.
+/// <https://developer.1password.com/docs/cli/environment-variables>
+const UNWANTED: [&str; 2] = ["OP_FORMAT", "OP_DEBUG"];
+
+impl Reference {
+    /// Asks `op` for the value.
+    pub(in crate::source) fn read(
+        &self,
+        host: &Host,
+        patience: ask::Patience,
+        watch: &Watch,
+    ) -> Result<SecretString, Trouble> {
+        let program = program::find(PROGRAM, host).ok_or(OpTrouble::NotInstalled)?;
+        let account = self.account.as_ref();
+        let account = account.map(|account| format!("--account={account}"));
+        let mut arguments = vec!["read", "--no-newline"];
+        arguments.extend(account.as_deref());
+        arguments.push(&self.text);
+        let answer = ask::Program {
+            file: &program,
+            arguments,
+            variables: program::environment(host, is_for_op),
+            input: None,
+        }
+        .ask(host, patience, watch)?;
+        if answer.status.success() {
+            return ask::text(&answer.output);
+        }
+        if let Some(trouble) = OpTrouble::of(&answer.complaint) {
+            return Err(trouble.into());
+        }
+        let said = words::first_line(&answer.complaint, &answer.output, &self.to_string());
+        Err(ask::failed(
+            answer.status,
+            said.as_deref().map(without_stamp),
+        ))
+    }
+}
+
+/// What `op` says, less the `[ERROR] 2026/01/02 03:04:05` that it begins with.
+fn without_stamp(said: &str) -> String {
+    let words = said.split(' ');
+    let is_stamp = |word: &&str| {
+        *word == "[ERROR]" || word.chars().all(|c| c.is_ascii_digit() || "/:".contains(c))
+    };
+    words.skip_while(is_stamp).collect::<Vec<_>>().join(" ")
+}
+
+fn is_for_op(name: &str) -> bool {
+    let of_family = FAMILIES.iter().any(|family| name.starts_with(family));
+    (of_family || VARIABLES.contains(&name)) && !UNWANTED.contains(&name)
+}

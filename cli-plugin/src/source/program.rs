@@ -1,0 +1,70 @@
+//! Where the programs lie that sources ask, and what environment they see.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::host::Host;
+
+/// Where is looked when there is no `PATH`, as after a restart of a container.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// What docker sets for its plugins alone.
+const FOR_PLUGINS: &str = "DOCKER_CLI_PLUGIN_";
+
+/// The program of that name in `PATH`. Relative folders of `PATH` do not
+/// count: what runs would depend on the folder the command is given in.
+pub(super) fn find(name: &str, host: &Host) -> Option<PathBuf> {
+    let path = host.variable_os("PATH").filter(|path| !path.is_empty());
+    std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH)))
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|program| {
+            let metadata = program.metadata();
+            metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// The user's environment, for a program that the user chose.
+pub(super) fn whole_environment(host: &Host) -> Vec<(OsString, OsString)> {
+    environment(host, |name| !name.starts_with(FOR_PLUGINS))
+}
+
+/// The variables of the user's that pass `wanted`. `HOME` and `PATH` are
+/// always there: a container's restart knows the one and has no other.
+pub(super) fn environment(host: &Host, wanted: impl Fn(&str) -> bool) -> Vec<(OsString, OsString)> {
+    let passes = |name: &OsStr| {
+        let name = name.to_str();
+        name.is_some_and(|name| !["HOME", "PATH"].contains(&name) && wanted(name))
+    };
+    let variables = host.variables().filter(|(name, _)| passes(name));
+    let mut variables: Vec<_> = variables
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let path = host.variable_os("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
+    variables.push(("HOME".into(), host.home().into()));
+    variables.push(("PATH".into(), path.to_owned()));
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn only_absolute_folders_of_the_path_count_and_only_programs_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let host = |path: String| Host::new("/", folder.path(), [("PATH".to_owned(), path)]);
+        let program = folder.path().join("tool");
+        fs::write(&program, "").unwrap();
+        let absolute = host(format!("relative:.::{path}"));
+        assert_eq!(find("tool", &absolute), None, "it may not be executed");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(find("tool", &absolute), Some(program));
+        assert_eq!(find("tool", &host(".:relative".into())), None);
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        assert_eq!(find("folder", &absolute), None);
+    }
+}
