@@ -83,11 +83,26 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
 pub fn sync(content: Secret) -> Payload {
     Payload {
         unset: environment::names(&[API_KEY]),
-        files: vec![CredentialFile {
-            place: CREDENTIALS.in_container(),
-            delivery: Delivery::Bind { content },
-        }],
+        files: vec![
+            CredentialFile {
+                place: CREDENTIALS.in_container(),
+                delivery: Delivery::Bind { content },
+            },
+            below(),
+        ],
         ..Payload::default()
+    }
+}
+
+/// What lies below the bound file, and stays there when it is gone. Amp
+/// crashes on an empty file, which a mount point otherwise is.
+fn below() -> CredentialFile {
+    CredentialFile {
+        place: CREDENTIALS.in_container(),
+        delivery: Delivery::AppendText {
+            text: "{}".to_owned(),
+            unless: "{".to_owned(),
+        },
     }
 }
 
@@ -158,5 +173,6 @@ mod tests {
         assert!(payload.env.is_empty());
         assert_eq!(payload.unset, environment::names(&["AMP_API_KEY"]));
         assert_eq!(payload.files[0].place, CREDENTIALS.in_container());
+        assert_eq!(payload.files[1], below());
     }
 }
