@@ -302,6 +302,10 @@ pub struct Resolution {
 pub struct Resolved {
     /// The schema's version, [`SCHEMA`].
     pub schema: u32,
+    /// What to ask the next time; as before when there is nothing here. By it
+    /// the resolver tells what has changed since this answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Box<RawValue>>,
     /// The whole new payload.
     pub payload: Payload,
 }

@@ -18,7 +18,6 @@ use crate::config;
 use crate::file;
 use crate::identity::Identity;
 use crate::passwd;
-use crate::payload::Payload;
 use crate::raw;
 use crate::record::Record;
 use crate::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
@@ -58,7 +57,10 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
         payload: record.payload.clone(),
     };
     match resolve(resolver, record.handle.owner, &resolution) {
-        Ok(payload) => record.renew(payload),
+        Ok(resolved) => {
+            record.request = resolved.request.or(record.request);
+            record.renew(resolved.payload);
+        }
         Err(error) => log.warn(&format!(
             "the login was not resolved afresh by {}, and the container starts with the one it \
              had: {error}",
@@ -68,7 +70,7 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
     record
 }
 
-fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Payload, Error> {
+fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resolved, Error> {
     let program = File::open(resolver).map_err(failed("open the resolver"))?;
     if !config::is_roots_alone(&program).map_err(failed("stat the resolver"))? {
         return Err(Error::NotRoots(resolver.to_owned()));
@@ -105,7 +107,7 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Paylo
     if resolved.schema != SCHEMA {
         return Err(Error::Answer);
     }
-    Ok(resolved.payload)
+    Ok(resolved)
 }
 
 /// The owner's ids, groups and home, from the host's own files.
