@@ -147,6 +147,24 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Whether its key works from a variable, so that a docker flag alone can
+    /// give it. The others want it in their file.
+    pub fn takes_key_by_variable(self) -> bool {
+        matches!(self, Self::Claude | Self::Amp)
+    }
+
+    /// The key in a credential file that `api_key` had given a container;
+    /// `provider` says whose, for an agent with several.
+    pub fn key_in(self, file: &str, provider: Option<&str>) -> Option<SecretString> {
+        match self {
+            Self::Codex => codex::key_in(file),
+            Self::Opencode => opencode::key_in(file, provider?),
+            Self::Claude | Self::Amp => None,
+        }
+    }
+}
+
 impl fmt::Display for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

@@ -1,16 +1,19 @@
 //! What one container is given: every agent's login and the operator's
 //! variables, as one payload, with a line on the screen for each agent.
 
+mod fingerprint;
 mod login;
 mod operator;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
 
-pub use login::{AuthLine, Outlook, Session};
+pub use login::{AuthLine, Outlook};
 use login::{Login, Plan};
+pub use session::Session;
 
 use crate::agent::Agent;
 use crate::auth::mode::{self, AuthMode, ChosenMode};
@@ -31,10 +34,11 @@ pub struct Circumstances<'a> {
     pub agents: &'a [Agent],
     /// Variables that the user gives to docker by flag: those are the user's.
     pub given: &'a BTreeSet<String>,
-    /// The modes at launch, when this is a later start; empty at launch.
+    /// The modes at the last start, when this is a later one; empty at launch.
     pub modes_at_launch: &'a BTreeMap<String, String>,
-    /// What each value's source was at launch, by [`Prepared::sources`]; empty
-    /// at launch.
+    /// The fingerprints of the host's logins then, by [`Prepared::logins`].
+    pub logins_at_launch: &'a BTreeMap<String, String>,
+    /// What each value's source was then, by [`Prepared::sources`].
     pub sources_at_launch: &'a BTreeMap<String, String>,
     /// The machine whose logins and files are read.
     pub host: &'a Host,
@@ -58,6 +62,9 @@ pub struct Prepared {
     /// What the source of each variable is, so that a later start does not
     /// keep the value of another one: no secret.
     pub sources: BTreeMap<String, String>,
+    /// The fingerprint of each host login, by the agents' words, for the next
+    /// start.
+    pub logins: BTreeMap<String, String>,
     /// What each agent's login is, for the launch's record: no secret.
     pub provided: Vec<Provided>,
 }
@@ -181,12 +188,23 @@ impl Circumstances<'_> {
 }
 
 impl Prepared {
+    /// The mode of each agent, both by their words.
+    pub fn mode_words(&self) -> BTreeMap<String, String> {
+        let modes = self.modes.iter();
+        modes
+            .map(|(agent, mode)| (agent.word().to_owned(), mode.word().to_owned()))
+            .collect()
+    }
+
     fn add(&mut self, chosen: &ChosenMode, login: Login) {
         self.provided.push(Provided {
             chosen: chosen.clone(),
             source: login.source,
             session: login.session,
         });
+        let agent = chosen.auth_mode.agent().word().to_owned();
+        self.logins
+            .extend(login.fingerprint.map(|fingerprint| (agent, fingerprint)));
         append(&mut self.payload, login.payload);
         self.lines.push(login.line);
         self.warnings.extend(login.warnings);

@@ -25,9 +25,12 @@ pub struct Request {
     pub launch: LaunchId,
     /// The workspace, decided at launch from a flag or the folder.
     pub workspace: Option<String>,
-    /// The mode of each agent at launch, by their words.
+    /// The mode of each agent at the last start, by their words.
     pub modes: BTreeMap<String, String>,
-    /// The source of each variable at launch, as `Prepared::sources` has it.
+    /// The fingerprint of each host login that was looked at then, by the
+    /// agents' words: it tells whether the host's has changed since.
+    pub logins: BTreeMap<String, String>,
+    /// The source of each variable at the last start, as `Prepared::sources` has it.
     pub sources: BTreeMap<String, String>,
     /// Variables that the user gave to docker by flag.
     pub given: BTreeSet<String>,
@@ -88,6 +91,7 @@ impl Request {
             launch,
             workspace: None,
             modes: BTreeMap::new(),
+            logins: BTreeMap::new(),
             sources: BTreeMap::new(),
             given: BTreeSet::new(),
             config_file,

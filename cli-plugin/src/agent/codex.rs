@@ -213,6 +213,12 @@ pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVaria
     })
 }
 
+/// The key in the file that a container was given.
+pub fn key_in(file: &str) -> Option<SecretString> {
+    let key = json::text(&json::object(file)?, API_KEY)?;
+    Some(key.expose().into())
+}
+
 fn files(content: Secret, setting: &Setting) -> Vec<CredentialFile> {
     let credentials = CredentialFile {
         place: CREDENTIALS.in_container(),

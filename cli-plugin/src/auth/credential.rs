@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::mode::{AuthMode, ChosenMode, Mode};
 use super::scope::{Cell, Scope};
-use crate::agent::claude;
+use crate::agent::{Agent, claude, opencode};
 use crate::config::{AgentBlock, Config, Value};
 use crate::failure::{Failure, Kind};
 use crate::source::{Source, SourceError};
@@ -25,34 +25,60 @@ pub struct Credential {
 
 /// The slot and the variable from which a mode takes its credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
+pub struct Need<'a> {
     /// The key in the agent's block.
     pub slot: &'static str,
     /// The operator variable that may name the credential, and by which it is
-    /// called on the screen.
-    pub variable: &'static str,
+    /// called on the screen; `None` when only the slot can name it.
+    pub variable: Option<&'static str>,
+    /// Whose key it is, for an agent with several providers.
+    pub provider: Option<&'a str>,
 }
 
-/// What a mode needs; `None` when it needs no credential.
-pub fn need_of(chosen: AuthMode) -> Option<Need> {
-    match chosen.mode() {
-        Mode::ApiKey => Some(Need {
-            slot: "api_key",
-            variable: chosen.agent().description().key_variable,
-        }),
-        Mode::OauthToken => Some(Need {
-            slot: "oauth_token",
-            variable: claude::OAUTH_TOKEN,
-        }),
-        Mode::Sync | Mode::Ignore => None,
+impl<'a> Need<'a> {
+    /// What a mode needs in this cell; `None` when it needs no credential.
+    pub fn of(config: &'a Config, cell: Cell<'a>, chosen: AuthMode) -> Option<Self> {
+        let slot = match chosen.mode() {
+            Mode::ApiKey => "api_key",
+            Mode::OauthToken => "oauth_token",
+            Mode::Sync | Mode::Ignore => return None,
+        };
+        let agent = chosen.agent();
+        let provider = (agent == Agent::Opencode).then(|| provider(config, cell));
+        let variable = match (chosen.mode(), provider) {
+            (Mode::OauthToken, _) => Some(claude::OAUTH_TOKEN),
+            (_, Some(provider)) => opencode::variable_of(provider),
+            (_, None) => Some(agent.description().key_variable),
+        };
+        Some(Self {
+            slot,
+            variable,
+            provider,
+        })
     }
+
+    /// What is searched for, in words.
+    fn shown(&self) -> String {
+        match (self.variable, self.provider) {
+            (Some(variable), _) => variable.to_owned(),
+            (None, provider) => format!("a key of {}", provider.unwrap_or("its provider")),
+        }
+    }
+}
+
+/// Whose key OpenCode's `api_key` is: what the nearest scope says that names a
+/// provider, else OpenCode's own.
+pub fn provider<'a>(config: &'a Config, cell: Cell<'a>) -> &'a str {
+    let blocks = cell.agent_blocks(config, Agent::Opencode).into_iter();
+    let mut named = blocks.filter_map(|(_, block)| block?.provider.as_deref());
+    named.next().unwrap_or(opencode::OWN_PROVIDER)
 }
 
 /// The search for the credential of a mode, before anything is read.
 #[derive(Debug)]
 pub struct Search<'a> {
     chosen: &'a ChosenMode,
-    need: Need,
+    need: Need<'a>,
     asked: Vec<Asked<'a>>,
 }
 
@@ -68,7 +94,7 @@ struct Asked<'a> {
 impl<'a> Search<'a> {
     /// Asks every place, the nearest slot first, the farthest operator
     /// variable last.
-    pub fn new(config: &'a Config, cell: Cell<'a>, chosen: &'a ChosenMode, need: Need) -> Self {
+    pub fn new(config: &'a Config, cell: Cell<'a>, chosen: &'a ChosenMode, need: Need<'a>) -> Self {
         let slot = |block: &'a AgentBlock| match need.slot {
             "oauth_token" => block.oauth_token.as_ref(),
             _ => block.api_key.as_ref(),
@@ -80,13 +106,17 @@ impl<'a> Search<'a> {
             scope,
             value: block.and_then(slot),
         });
-        let layers = cell.variables(config).into_iter();
-        let variables = layers.map(|(scope, env)| Asked {
-            place: format!("{} {}", scope.table("env"), need.variable),
+        let layers = need.variable.map(|named| (named, cell.variables(config)));
+        let layers = layers.into_iter().flat_map(|(named, layers)| {
+            let layers = layers.into_iter();
+            layers.map(move |(scope, env)| (named, scope, env))
+        });
+        let variables = layers.map(|(named, scope, env)| Asked {
+            place: format!("{} {named}", scope.table("env")),
             scope,
             value: env.and_then(|env| {
                 let mut variables = env.iter();
-                let found = variables.find(|(name, _)| name.as_str() == need.variable);
+                let found = variables.find(|(name, _)| name.as_str() == named);
                 found.map(|(_, value)| value)
             }),
         });
@@ -105,7 +135,7 @@ impl<'a> Search<'a> {
     }
 
     /// What is searched for.
-    pub fn need(&self) -> Need {
+    pub fn need(&self) -> Need<'a> {
         self.need
     }
 
@@ -172,7 +202,7 @@ impl<'a> Search<'a> {
             format!("no credential for {agent}: mode {mode} needs one"),
         )
         .hint(format!("{agent} auth_forward = \"{mode}\", {by}"))
-        .hint(format!("{} was looked for in:", self.need.variable));
+        .hint(format!("{} was looked for in:", self.need.shown()));
         let trace = self.trace(deciding);
         let width = trace.iter().map(|(place, _)| place.chars().count()).max();
         let width = width.unwrap_or_default();

@@ -63,7 +63,7 @@ fn read_question(from: impl Read) -> Result<Resolution, Failure> {
 /// The payload as the configuration and the logins of today have it. What
 /// came from the shell at launch is kept from the last payload.
 fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
-    let request = Request::from_raw(&question.request)
+    let mut request = Request::from_raw(&question.request)
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     let host = request.host();
     let config = config::load(&request.config_file, &host)?;
@@ -77,14 +77,22 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         agents: &agents,
         given: &request.given,
         modes_at_launch: &request.modes,
+        logins_at_launch: &request.logins,
         sources_at_launch: &request.sources,
         host: &host,
         shell: Shell::Gone(&question.payload),
         now,
     })?;
     keep_up(&request.launch, &prepared, host.uid());
+    request.modes = prepared.mode_words();
+    request.logins = prepared.logins;
+    request.sources = prepared.sources;
+    let request = request
+        .to_raw()
+        .map_err(|_| Failure::new(Kind::Internal, "failed to write the request as JSON"))?;
     Ok(Resolved {
         schema: SCHEMA,
+        request: Some(request),
         payload: prepared.payload,
     })
 }

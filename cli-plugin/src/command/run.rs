@@ -128,6 +128,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         agents: &subject.agents,
         given: &given.variables,
         modes_at_launch: &BTreeMap::new(),
+        logins_at_launch: &BTreeMap::new(),
         sources_at_launch: &BTreeMap::new(),
         host: &host,
         shell: Shell::Live(&host),
@@ -141,7 +142,8 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let id = launch_id()?;
     let mut request = Request::new(subject.to_request(), id.clone(), config.file.clone(), &host);
     request.workspace = workspace.map(str::to_owned);
-    request.modes = modes(&prepared);
+    request.modes = prepared.mode_words();
+    request.logins.clone_from(&prepared.logins);
     request.sources.clone_from(&prepared.sources);
     request.given = given.variables;
     let mut record = Record::new(id, &subject.image, engine.socket().to_owned(), now);
@@ -283,13 +285,6 @@ fn show(config: &Config, given: &Given, prepared: &Prepared) {
         terminal::show_warning(warning);
     }
     terminal::show_lines(&prepared.lines);
-}
-
-fn modes(prepared: &Prepared) -> BTreeMap<String, String> {
-    let modes = prepared.modes.iter();
-    modes
-        .map(|(agent, mode)| (agent.word().to_owned(), mode.word().to_owned()))
-        .collect()
 }
 
 fn stage(

@@ -1,18 +1,18 @@
 //! One agent's login: its payload and its line on the screen.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
 use secrecy::SecretString;
 
 use super::Circumstances;
-use crate::agent::login::{Found, Origin, Setting};
-use crate::agent::{Agent, claude};
-use crate::auth::credential::{self, Credential, Search};
+use super::session::{self, Session};
+use crate::agent::login::Setting;
+use crate::agent::{Agent, claude, opencode};
+use crate::auth::credential::{self, Credential, Need, Search};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
-use crate::source::{SourceError, Wanted};
+use crate::source::{Shell, SourceError, Wanted};
 
 /// What one agent is given, and what is said about it.
 #[derive(Debug)]
@@ -24,15 +24,25 @@ pub(super) struct Login {
     pub(super) source: Option<String>,
     /// The host's login that is forwarded.
     pub(super) session: Option<Session>,
+    /// The fingerprint of the host's login, for the next start.
+    pub(super) fingerprint: Option<String>,
 }
 
-/// A login of the host's that is forwarded to a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// Where it lies on the host.
-    pub origin: Origin,
-    /// When it ends; `None` when it does not, or does not say.
-    pub ends: Option<SystemTime>,
+impl Login {
+    pub(super) fn new(agent: Agent, payload: Payload, text: String, outlook: Outlook) -> Self {
+        Self {
+            payload,
+            line: AuthLine {
+                agent,
+                text,
+                outlook,
+            },
+            warnings: Vec::new(),
+            source: None,
+            session: None,
+            fingerprint: None,
+        }
+    }
 }
 
 /// One agent's line on the screen: mode, source and scope, never the value.
@@ -80,26 +90,35 @@ pub(super) fn plan<'a>(
     let agent = chosen.auth_mode.agent();
     if chosen.auth_mode.mode() == Mode::Ignore {
         let text = format!("none (manual login required){}", from(chosen));
-        let login = login(agent, Payload::default(), text, Outlook::LeftAlone);
+        let login = Login::new(agent, Payload::default(), text, Outlook::LeftAlone);
         return Ok(Plan::Settled(login));
     }
-    let Some(need) = credential::need_of(chosen.auth_mode) else {
-        return host_login(circumstances, chosen).map(Plan::Settled);
+    let Some(need) = Need::of(circumstances.config, circumstances.cell, chosen.auth_mode) else {
+        return session::login(circumstances, chosen).map(Plan::Settled);
     };
-    if circumstances.given.contains(need.variable) {
-        let kind = kind(chosen);
-        let text = format!(
-            "{kind} ({} from a docker flag){}",
-            need.variable,
-            from(chosen)
-        );
-        let payload = payload_with(circumstances, chosen, &"given".into())?;
-        let mut login = login(agent, payload, text, Outlook::LoggedIn);
-        login.source = Some(format!("{} from a docker flag", need.variable));
+    // A key that its agent reads from a file alone is still to be had.
+    let by_variable = need.variable.filter(|_| agent.takes_key_by_variable());
+    if let Some(variable) = by_variable.filter(|name| circumstances.given.contains(*name)) {
+        let login = given(circumstances, chosen, variable)?;
         return Ok(Plan::Settled(login));
     }
     let search = Search::new(circumstances.config, circumstances.cell, chosen, need);
     Ok(Plan::Search(search))
+}
+
+/// The login of an agent whose credential the user gives to docker by flag.
+fn given(
+    circumstances: &Circumstances<'_>,
+    chosen: &ChosenMode,
+    variable: &str,
+) -> Result<Login, Failure> {
+    let source = format!("{variable} from a docker flag");
+    let text = format!("{} ({source}){}", kind(chosen), from(chosen));
+    let payload = payload_with(circumstances, chosen, &"given".into())?;
+    let agent = chosen.auth_mode.agent();
+    let mut login = Login::new(agent, payload, text, Outlook::LoggedIn);
+    login.source = Some(source);
+    Ok(login)
 }
 
 impl Plan<'_> {
@@ -113,28 +132,54 @@ impl Plan<'_> {
             Self::Settled(login) => return Ok(login),
             Self::Search(search) => search,
         };
-        let read = search.deciding().and_then(|_| read.next());
         let chosen = search.chosen();
+        let agent = chosen.auth_mode.agent();
+        let need = search.need();
+        let read = search.deciding().and_then(|_| read.next());
+        let read = read.map(|read| match read {
+            Err(error @ SourceError::NotAgain { .. }) => {
+                let shell = circumstances.shell_for(chosen.auth_mode);
+                in_the_file(shell, agent, need).ok_or(error)
+            }
+            read => read,
+        });
         let Credential {
             value,
             source,
             scope,
         } = search.conclude(circumstances.config, read)?;
-        let text = format!("{} ({source}, from {scope})", kind(chosen));
+        let whose = need.provider.filter(|name| *name != opencode::OWN_PROVIDER);
+        let whose = whose.map(|name| format!(" of {name}")).unwrap_or_default();
+        let text = format!("{}{whose} ({source}, from {scope})", kind(chosen));
         let payload = payload_with(circumstances, chosen, &value)?;
-        let agent = chosen.auth_mode.agent();
-        let mut login = login(agent, payload, text, Outlook::LoggedIn);
+        let mut login = Login::new(agent, payload, text, Outlook::LoggedIn);
         login.source = Some(source);
         Ok(login)
     }
 }
 
+/// The key that a container was given last in the agent's file, for one that
+/// was in no variable.
+fn in_the_file(shell: Shell<'_>, agent: Agent, need: Need<'_>) -> Option<SecretString> {
+    let Shell::Gone(payload) = shell else {
+        return None;
+    };
+    agent.key_in(session::bound(payload, agent)?.expose(), need.provider)
+}
+
+/// By what a key is called that becomes no variable: no variable's name.
+const NO_VARIABLE: &str = "api_key of opencode";
+
 impl<'a> Search<'a> {
     /// The one value that is to be read for it.
     pub(super) fn wanted(&self, circumstances: &'a Circumstances<'_>) -> Option<Wanted<'a>> {
         let (_, value) = self.deciding()?;
-        let shell = circumstances.shell_for(self.chosen().auth_mode);
-        Some(circumstances.wanted(value, self.need().variable, shell))
+        let mode = self.chosen().auth_mode;
+        // Another agent's variable of that name holds another agent's key.
+        let variable = self.need().variable;
+        let variable = variable.filter(|name| Agent::of_variable(name) == Some(mode.agent()));
+        let shell = circumstances.shell_for(mode);
+        Some(circumstances.wanted(value, variable.unwrap_or(NO_VARIABLE), shell))
     }
 }
 
@@ -151,7 +196,7 @@ fn payload_with(
     chosen: &ChosenMode,
     value: &SecretString,
 ) -> Result<Payload, Failure> {
-    let setting = circumstances.setting();
+    let setting = circumstances.setting(chosen.auth_mode.agent());
     let payload = match chosen.auth_mode.mode() {
         Mode::OauthToken => claude::oauth_token(value, &setting),
         _ => chosen.auth_mode.agent().with_key(value, &setting),
@@ -160,84 +205,22 @@ fn payload_with(
 }
 
 impl Circumstances<'_> {
-    /// What an agent's seed depends on beside its login.
-    fn setting(&self) -> Setting {
+    /// What an agent's payload depends on beside its credential.
+    pub(super) fn setting(&self, agent: Agent) -> Setting {
         let workspace = self.cell.workspace;
         let workspace = workspace.and_then(|name| self.config.workspaces.get(name));
         let trusted = workspace.filter(|workspace| workspace.trust);
         let mounts = trusted.into_iter().flat_map(|workspace| &workspace.mounts);
         Setting {
             trusted: mounts.map(|mount| mount.dst.clone()).collect(),
-            ..Setting::default()
+            provider: (agent == Agent::Opencode)
+                .then(|| credential::provider(self.config, self.cell).to_owned()),
         }
-    }
-}
-
-fn host_login(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Result<Login, Failure> {
-    let agent = chosen.auth_mode.agent();
-    let described = agent.description();
-    let host = circumstances.host;
-    let found = agent.host_login(host).map_err(|error| {
-        let message = format!("failed to read {agent}'s login on this host: {error}");
-        Failure::new(Kind::Configuration, message)
-            .hint("make the file your own and readable, or choose another auth_forward")
-    })?;
-    let nothing = |text: String| login(agent, Payload::default(), text, Outlook::Doubtful);
-    Ok(match found {
-        Found::Missing(_) => nothing(format!(
-            "no host session to forward (sync), log in with `{}` on this host{}",
-            described.log_in,
-            from(chosen)
-        )),
-        Found::Unusable { origin, why } => {
-            let mut login = nothing(format!("no usable host session (sync){}", from(chosen)));
-            login.warnings.push(format!(
-                "{origin} {why} and is not forwarded; log in with `{}` on this host",
-                described.log_in
-            ));
-            login
-        }
-        Found::Login(session) => {
-            let expired = session
-                .expires
-                .is_some_and(|ends| ends <= circumstances.now);
-            let text = format!("forwarded host session (sync){}", from(chosen));
-            let forwarded = Session {
-                origin: session.origin.clone(),
-                ends: session.expires,
-            };
-            let payload = agent.sync(session, host, &circumstances.setting());
-            let mut login = login(agent, payload, text, Outlook::LoggedIn);
-            login.source = Some(forwarded.origin.to_string());
-            login.session = Some(forwarded);
-            if expired {
-                login.line.outlook = Outlook::Doubtful;
-                login.warnings.push(format!(
-                    "{agent}'s login on this host has expired; `{}` renews it",
-                    described.renew
-                ));
-            }
-            login
-        }
-    })
-}
-
-fn login(agent: Agent, payload: Payload, text: String, outlook: Outlook) -> Login {
-    Login {
-        payload,
-        line: AuthLine {
-            agent,
-            text,
-            outlook,
-        },
-        warnings: Vec::new(),
-        source: None,
-        session: None,
     }
 }
 
 /// `, from workspace my-app`; nothing for the default.
-fn from(chosen: &ChosenMode) -> String {
+pub(super) fn from(chosen: &ChosenMode) -> String {
     chosen
         .scope
         .as_ref()

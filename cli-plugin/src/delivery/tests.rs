@@ -56,6 +56,7 @@ impl Scene {
             agents: &self.agents,
             given: &self.given,
             modes_at_launch: modes,
+            logins_at_launch: &BTreeMap::new(),
             sources_at_launch: &BTreeMap::new(),
             host: &host,
             shell: last.map_or(Shell::Live(&host), Shell::Gone),
@@ -240,7 +241,7 @@ fn scenario_28_a_malformed_host_login_is_warned_about() {
     fs::write(scene.home.path().join(".claude/.credentials.json"), "{").unwrap();
     let prepared = scene.prepare().unwrap();
     assert_eq!(prepared.payload, Payload::default());
-    assert!(prepared.warnings[0].contains("holds no login and is not forwarded"));
+    assert!(prepared.warnings[0].contains("holds no login, and is not forwarded"));
 }
 
 #[test]

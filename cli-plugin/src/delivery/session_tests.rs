@@ -1,0 +1,424 @@
+//! Which session a container gets in `sync`, at launch and at later starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::super::{Prepared, prepare};
+use super::*;
+use crate::auth::scope::Cell;
+use crate::config;
+use crate::host::Host;
+
+/// The time at which everything here happens.
+const NOW: u64 = 1_900_000_000;
+
+/// A home, and an agent that is started again and again in one container.
+struct Scene {
+    home: tempfile::TempDir,
+    agent: Agent,
+    /// What the last start left: the payload, the modes and the logins.
+    last: Option<(Payload, BTreeMap<String, String>, BTreeMap<String, String>)>,
+}
+
+impl Scene {
+    fn new(agent: Agent) -> Self {
+        let scene = Self {
+            home: tempfile::tempdir().unwrap(),
+            agent,
+            last: None,
+        };
+        scene.mode("sync");
+        scene
+    }
+
+    /// Chooses the mode, with a key for those that need one.
+    fn mode(&self, word: &str) {
+        let agent = self.agent.word();
+        let text = format!("[{agent}]\nauth_forward = \"{word}\"\napi_key = \"canary-key\"\n");
+        let file = self.home.path().join("config.toml");
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// The agent's credential file on the host, in a folder that is there.
+    fn file(&self) -> PathBuf {
+        let file = self.agent.description().credential_file;
+        let path = self.home.path().join(file.at_home);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    fn host_has(&self, text: &str) {
+        fs::write(self.file(), text).unwrap();
+    }
+
+    fn host_has_none(&self) {
+        let _ = fs::remove_file(self.file());
+    }
+
+    fn try_start(&self) -> Result<Prepared, Failure> {
+        let host = Host::new(self.home.path(), "/", []);
+        let config = config::load(&self.home.path().join("config.toml"), &host)?;
+        let none = BTreeMap::new();
+        let (shell, modes, logins) = match &self.last {
+            Some((payload, modes, logins)) => (Shell::Gone(payload), modes, logins),
+            None => (Shell::Live(&host), &none, &none),
+        };
+        prepare(Circumstances {
+            config: &config,
+            cell: Cell {
+                workspace: None,
+                role: None,
+            },
+            agents: &[self.agent],
+            given: &BTreeSet::new(),
+            modes_at_launch: modes,
+            logins_at_launch: logins,
+            sources_at_launch: &none,
+            host: &host,
+            shell,
+            now: UNIX_EPOCH + Duration::from_secs(NOW),
+        })
+    }
+
+    /// Starts the container, for the first time or again.
+    fn start(&mut self) -> Prepared {
+        let prepared = self.try_start().unwrap();
+        let modes = prepared.mode_words();
+        self.last = Some((prepared.payload.clone(), modes, prepared.logins.clone()));
+        prepared
+    }
+
+    /// Starts it, and tells what is bound in the credential file's place.
+    fn bound(&mut self) -> Option<String> {
+        let payload = self.start().payload;
+        bound(&payload, self.agent).map(|content| content.expose().to_owned())
+    }
+
+    /// Has something inside the container write its credential file.
+    fn container_writes(&mut self, text: &str) {
+        let place = self.agent.description().credential_file.in_container();
+        let (payload, _, _) = self.last.as_mut().unwrap();
+        let mut files = payload.files.iter_mut();
+        let file = files.find(|file| file.place == place).unwrap();
+        file.delivery = Delivery::Bind {
+            content: Secret::new(text.to_owned()),
+        };
+    }
+}
+
+/// The agent's credential file with a login that is told by `name` and was
+/// made `hour` hours after the first, and its refresh token.
+fn login_of(agent: Agent, name: &str, hour: u64) -> String {
+    let text = match agent {
+        Agent::Claude => json!({"claudeAiOauth": {
+            "accessToken": name,
+            "refreshToken": format!("refresh-{name}"),
+            "expiresAt": (NOW + (hour + 8) * 3600) * 1000,
+        }}),
+        Agent::Codex => json!({
+            "auth_mode": "chatgpt",
+            "tokens": {
+                "id_token": "e30.e30.x",
+                "access_token": name,
+                "refresh_token": format!("refresh-{name}"),
+            },
+            "last_refresh": format!("2030-03-17T{hour:02}:00:00Z"),
+        }),
+        Agent::Amp => json!({"apiKey@https://ampcode.com/": name}),
+        Agent::Opencode => json!({"openai": {
+            "type": "oauth",
+            "access": name,
+            "refresh": format!("refresh-{name}"),
+            "expires": (NOW + (hour + 8) * 3600) * 1000,
+        }}),
+    };
+    text.to_string()
+}
+
+#[test]
+fn scenario_26_and_41a_a_login_is_forwarded_and_its_refresh_token_is_not() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "canary", 0));
+        let bound = scene.bound().unwrap();
+        assert!(bound.contains("canary"), "{agent}");
+        assert!(!bound.contains("refresh-canary"), "{agent}");
+    }
+}
+
+#[test]
+fn scenario_27_a_missing_login_delivers_nothing() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        let prepared = scene.start();
+        assert_eq!(prepared.payload, Payload::default(), "{agent}");
+        assert_eq!(prepared.lines[0].outlook, Outlook::Doubtful);
+        let told = prepared.lines[0].to_string();
+        let described = agent.description();
+        assert!(told.contains(&format!("log in with `{}`", described.log_in)));
+    }
+}
+
+#[test]
+fn scenario_28_an_empty_or_malformed_login_is_warned_about_and_never_copied() {
+    for agent in Agent::ALL {
+        for text in ["", " ", "{", "{}", "null", "\"canary\"", "[\"canary\"]"] {
+            let mut scene = Scene::new(agent);
+            scene.host_has(text);
+            let prepared = scene.start();
+            assert_eq!(prepared.payload, Payload::default(), "{agent} {text}");
+            let [warning] = prepared.warnings.as_slice() else {
+                panic!("{agent} {text}: one warning");
+            };
+            assert!(warning.contains("holds no login, and is not forwarded"));
+            assert!(!warning.contains("canary"));
+        }
+    }
+}
+
+#[test]
+fn scenario_29_what_cannot_be_read_is_an_error_with_what_to_do() {
+    for agent in Agent::ALL {
+        let scene = Scene::new(agent);
+        fs::create_dir(scene.file()).unwrap();
+        let error = scene.try_start().unwrap_err();
+        assert_eq!(error.kind, Kind::Configuration);
+        let told = error.to_string();
+        assert!(told.contains(&format!("failed to read {agent}'s login")));
+        assert!(told.contains("choose another auth_forward"), "{told}");
+    }
+}
+
+#[test]
+fn scenario_30_a_link_is_followed_inside_the_home_only() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        let elsewhere = tempfile::tempdir().unwrap();
+        for (folder, inside) in [(scene.home.path(), true), (elsewhere.path(), false)] {
+            let target = folder.join("real.json");
+            fs::write(&target, login_of(agent, "canary", 0)).unwrap();
+            let _ = fs::remove_file(scene.file());
+            symlink(&target, scene.file()).unwrap();
+            assert_eq!(scene.try_start().is_ok(), inside, "{agent}");
+        }
+        scene.host_has_none();
+        assert!(scene.bound().is_none());
+    }
+}
+
+#[test]
+fn scenario_31_a_restart_takes_the_hosts_newer_login() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        for (name, hour) in [("first", 0), ("second", 1), ("third", 2)] {
+            scene.host_has(&login_of(agent, name, hour));
+            assert!(scene.bound().unwrap().contains(name), "{agent}");
+        }
+    }
+}
+
+#[test]
+fn scenario_38_what_the_container_has_of_its_own_outlives_an_unchanged_host() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "host", 5));
+        scene.start();
+        // A login by hand may be older by its times: it came later all the same.
+        let own = login_of(agent, "own", 0);
+        scene.container_writes(&own);
+        for _ in 0..3 {
+            assert_eq!(scene.bound().as_ref(), Some(&own), "{agent}");
+        }
+    }
+}
+
+#[test]
+fn scenario_38_when_both_have_changed_the_times_decide_where_there_are_any() {
+    // agent | the host's hour | the container's | whose login is there then
+    for (agent, host_hour, own_hour, winner) in [
+        (Agent::Claude, 1, 2, "own"),
+        (Agent::Claude, 2, 1, "host"),
+        (Agent::Claude, 1, 1, "host"),
+        (Agent::Codex, 1, 2, "own"),
+        (Agent::Codex, 2, 1, "host"),
+        (Agent::Amp, 1, 2, "host"),
+        (Agent::Opencode, 1, 2, "host"),
+    ] {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "launch", 0));
+        scene.start();
+        scene.container_writes(&login_of(agent, "own", own_hour));
+        scene.host_has(&login_of(agent, "host", host_hour));
+        assert!(scene.bound().unwrap().contains(winner), "{agent} {winner}");
+    }
+}
+
+#[test]
+fn scenario_38_a_login_of_its_own_is_told_as_such() {
+    let mut scene = Scene::new(Agent::Claude);
+    scene.host_has(&login_of(Agent::Claude, "host", 0));
+    scene.start();
+    scene.container_writes(&login_of(Agent::Claude, "own", 1));
+    let prepared = scene.start();
+    assert_snapshot!(prepared.lines[0], @"claude auth: the container's own session is kept (sync), from global");
+    let provided = &prepared.provided[0];
+    assert_eq!(provided.session, None, "no session of the host's");
+    // The host's account is none of that session's.
+    fs::write(
+        scene.home.path().join(".claude.json"),
+        r#"{"oauthAccount":{"a":1}}"#,
+    )
+    .unwrap();
+    let Delivery::MergeJson { object } = &scene.start().payload.files[1].delivery else {
+        panic!("the seed");
+    };
+    assert!(!object.contains_key("oauthAccount"));
+}
+
+#[test]
+fn scenario_27_a_host_that_logged_out_leaves_the_container_its_login() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "host", 0));
+        let first = scene.bound();
+        scene.host_has_none();
+        assert_eq!(scene.bound(), first, "{agent}");
+        scene.host_has("{}");
+        assert_eq!(scene.bound(), first, "{agent}");
+        scene.host_has(&login_of(agent, "again", 1));
+        assert!(scene.bound().unwrap().contains("again"), "{agent}");
+    }
+}
+
+#[test]
+fn scenario_38_a_containers_file_that_is_no_login_gives_way_to_the_hosts() {
+    let deep = "[".repeat(100_000);
+    let long = format!("{{\"apiKey@x\":\"{}\"}}", "y".repeat(OWN_LIMIT));
+    for agent in Agent::ALL {
+        for broken in ["", "{}", "null", "\u{0}", &deep, &long] {
+            let mut scene = Scene::new(agent);
+            scene.host_has(&login_of(agent, "host", 0));
+            let first = scene.bound();
+            scene.container_writes(broken);
+            assert_eq!(scene.bound(), first, "{agent}");
+            scene.container_writes(broken);
+            scene.host_has_none();
+            assert_eq!(scene.bound(), None, "{agent}");
+        }
+    }
+}
+
+#[test]
+fn scenario_38_a_containers_login_that_has_ended_for_good_gives_way_to_the_hosts() {
+    let ended = (NOW - 1) * 1000;
+    let mut own = json!({"claudeAiOauth": {"accessToken": "own", "expiresAt": ended}});
+    let mut scene = Scene::new(Agent::Claude);
+    scene.host_has(&login_of(Agent::Claude, "host", 0));
+    scene.start();
+    scene.container_writes(&own.to_string());
+    assert!(scene.bound().unwrap().contains("host"));
+    // With what renews it, it has not.
+    own["claudeAiOauth"]["refreshToken"] = Value::from("r");
+    scene.container_writes(&own.to_string());
+    assert!(scene.bound().unwrap().contains("own"));
+}
+
+#[test]
+fn scenarios_32_and_34_another_mode_leaves_nothing_of_a_session() {
+    for agent in Agent::ALL {
+        for mode in ["ignore", "api_key"] {
+            let mut scene = Scene::new(agent);
+            scene.host_has(&login_of(agent, "host", 0));
+            scene.start();
+            scene.container_writes(&login_of(agent, "own", 1));
+            scene.mode(mode);
+            let payload = format!("{:?}", exposed(&scene.start().payload));
+            assert!(!payload.contains("own") && !payload.contains("host"));
+            assert_eq!(payload.contains("canary-key"), mode == "api_key", "{agent}");
+        }
+    }
+}
+
+#[test]
+fn scenario_35_a_key_does_not_come_back_as_a_session() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "host", 0));
+        scene.start();
+        scene.mode("api_key");
+        scene.start();
+        scene.mode("sync");
+        let payload = exposed(&scene.start().payload);
+        assert!(
+            payload.contains("host") && !payload.contains("canary-key"),
+            "{agent}"
+        );
+    }
+}
+
+/// Everything of a payload, its secrets included.
+fn exposed(payload: &Payload) -> String {
+    serde_json::to_string(payload).unwrap()
+}
+
+#[test]
+fn a_login_says_when_it_ends_and_warns_when_that_is_near() {
+    let told = |seconds: i64| {
+        let mut scene = Scene::new(Agent::Claude);
+        let ends = (i64::try_from(NOW).unwrap() + seconds) * 1000;
+        let login = json!({"claudeAiOauth": {"accessToken": "a", "expiresAt": ends}});
+        scene.host_has(&login.to_string());
+        let prepared = scene.start();
+        let line = &prepared.lines[0];
+        format!(
+            "{:?} {line} | {}",
+            line.outlook,
+            prepared.warnings.join(" ")
+        )
+    };
+    let hour = 3600;
+    assert_snapshot!(told(3 * hour), @"LoggedIn claude auth: forwarded host session (sync), from global, ends in 3 h | ");
+    assert_snapshot!(told(1801), @"LoggedIn claude auth: forwarded host session (sync), from global, ends in 30 min | ");
+    assert_snapshot!(told(1800), @"Doubtful claude auth: forwarded host session (sync), from global, ends in 30 min | claude's login on this host ends in 30 min; `claude auth status` renews it");
+    assert_snapshot!(told(0), @"Doubtful claude auth: forwarded host session (sync), from global, ended 0 s ago | claude's login on this host has ended 0 s ago; `claude auth status` renews it");
+    assert_snapshot!(told(-3 * hour), @"Doubtful claude auth: forwarded host session (sync), from global, ended 3 h ago | claude's login on this host has ended 3 h ago; `claude auth status` renews it");
+    assert_snapshot!(told(400 * 24 * hour), @"LoggedIn claude auth: forwarded host session (sync), from global | ");
+}
+
+proptest! {
+    /// Whatever a container writes, what it gets next is the host's login or
+    /// its own file to the letter, and never another container's business.
+    #[test]
+    fn scenario_38_what_comes_back_is_the_hosts_or_the_containers_own(
+        agent in prop::sample::select(Agent::ALL.to_vec()),
+        text in prop_oneof![any::<String>(), "\\{\"[a-zA-Z@:/.]{0,20}\":\"[a-z]{0,5}\"\\}"],
+        name in "[a-z]{1,8}",
+        hour in 0u64..20,
+        whole in any::<bool>(),
+        host_changes in any::<bool>(),
+    ) {
+        let mut scene = Scene::new(agent);
+        scene.host_has(&login_of(agent, "host", 5));
+        let mut hosts = scene.bound();
+        let own = if whole { login_of(agent, &name, hour) } else { text };
+        scene.container_writes(&own);
+        if host_changes {
+            scene.host_has(&login_of(agent, "newer", 6));
+            hosts = {
+                let mut fresh = Scene::new(agent);
+                fresh.host_has(&login_of(agent, "newer", 6));
+                fresh.bound()
+            };
+        }
+        let bound = scene.bound();
+        prop_assert!(bound == hosts || bound == Some(own));
+    }
+}
