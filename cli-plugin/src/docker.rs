@@ -1,5 +1,5 @@
 //! The docker client: its flags, and starting it in our place.
 
+pub mod given_flags;
 pub mod program;
 pub mod relay;
-pub mod run_flags;

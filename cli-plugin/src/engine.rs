@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod daemon_json;
 pub mod endpoint;
 pub mod error;
+pub mod here;
 pub mod installation;
 pub mod registered;
 pub mod registration;

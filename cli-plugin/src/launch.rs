@@ -1,9 +1,11 @@
 //! Launches: what is kept of each so that other verbs know which containers
 //! are ours, what they were given, and until when it holds.
 
+mod container;
 mod folder;
 pub mod label;
 mod record;
+mod removal;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +13,10 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+pub use container::{Container, launch_of, of_user as containers_of};
 pub use folder::LaunchFolder;
 pub use record::{Login, Record};
+pub use removal::remove_all;
 
 /// A launch's id: 64 random bits as 16 lower-case hexadecimal digits. It joins
 /// a container's label to the record of its launch, and opens nothing.

@@ -1,20 +1,179 @@
-//! `docker jackin exec`.
+//! `docker jackin exec`: becomes `docker exec` with an agent's own program.
 
+mod find;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdin, stdout};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::agent::Agent;
+use crate::command::agent_word::agent_word;
+use crate::docker::given_flags::{EXEC, GivenFlags};
+use crate::docker::program;
+use crate::engine::here;
 use crate::failure::{Failure, Kind};
+use crate::host::Host;
+use crate::launch::Container;
+use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
 
-/// Start an agent in a running container.
-#[derive(Debug, Args)]
-pub struct Arguments {}
+const EXAMPLES: &str = "\
+Examples:
+  docker jackin exec web
+  docker jackin exec web --agent codex
+  docker jackin exec web -w /workspace -- claude -p \"what is this?\"";
 
-/// Carries it out.
+/// Start an agent in a running container
+///
+/// The container's first agent, unless another of its agents or a command is
+/// named. What follows the container are flags of `docker exec`, handed on
+/// untouched, and the command behind `--`. Standard input is kept open, and a
+/// terminal is given where there is one, unless -i, -t or -d is given.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "docker jackin exec <CONTAINER|ROLE> [--agent NAME] [DOCKER EXEC FLAGS] [-- COMMAND…]",
+    after_help = EXAMPLES
+)]
+pub struct Arguments {
+    /// The agent to start.
+    #[arg(long, value_name = "NAME", value_parser = agent_word())]
+    agent: Option<Agent>,
+    /// A container that `docker jackin run` started, or the role of the only
+    /// one that runs; flags of `docker exec`, and the command behind `--`.
+    #[arg(
+        value_name = "CONTAINER|ROLE",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    rest: Vec<OsString>,
+}
+
+/// Starts the agent. Does not come back when that worked.
 ///
 /// # Errors
-/// It is not built yet.
-pub fn run(_flags: &GlobalFlags, _arguments: Arguments) -> Result<ExitCode, Failure> {
-    Err(Failure::new(Kind::Internal, "not built yet"))
+/// There is no such container, or it has no such agent.
+pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failure> {
+    let mut words = arguments.rest.into_iter();
+    let name = container_word(words.next())?;
+    let user = GivenFlags::parse(&EXEC, words.collect())?;
+    let wanted = agent_among(&user)?.or(arguments.agent);
+    let host = Host::of_this_process()?;
+    let docker = program::find(&host)?;
+    let engine = here::reach(flags, &host)?;
+    let container = find::container(&engine, flags, &host, &name)?;
+    let agent = agent_of(&container, wanted)?;
+
+    let mut line = for_docker(flags);
+    line.push("exec".into());
+    line.extend(streams(
+        &user,
+        stdin().is_terminal(),
+        stdout().is_terminal(),
+    ));
+    line.extend(user.flags);
+    line.push(container.name.into());
+    match user.command.filter(|command| !command.is_empty()) {
+        Some(command) => line.extend(command),
+        None => line.push(agent.ok_or_else(no_agent)?.description().program.into()),
+    }
+    Err(program::become_docker(&docker, &line, &[], None))
+}
+
+fn container_word(first: Option<OsString>) -> Result<String, Failure> {
+    let wrong = |message: String| {
+        Failure::new(Kind::Usage, message)
+            .hint("docker jackin exec <container|role> [docker exec flags] [-- command]")
+            .hint("`docker jackin ps` lists your containers")
+    };
+    let Some(name) = first.filter(|word| word != "--" && !word.is_empty()) else {
+        let message = "`docker jackin exec` wants a container or a role";
+        return Err(wrong(message.to_owned()));
+    };
+    let name = name.to_string_lossy().into_owned();
+    if name.starts_with('-') {
+        let message = format!("the container comes before docker's flags, and {name} is none");
+        return Err(wrong(message));
+    }
+    Ok(name)
+}
+
+/// The last `--agent` behind the container.
+fn agent_among(user: &GivenFlags) -> Result<Option<Agent>, Failure> {
+    let Some(word) = user.own.last().and_then(|flag| flag.value.as_deref()) else {
+        return Ok(None);
+    };
+    Agent::from_word(word).map(Some).ok_or_else(|| {
+        let known = Agent::ALL.map(Agent::word).join(", ");
+        Failure::new(Kind::Usage, "--agent names no agent").hint(format!("there are {known}"))
+    })
+}
+
+/// The agent that is wanted, which has to be one of the container's, or its
+/// first one.
+fn agent_of(container: &Container, wanted: Option<Agent>) -> Result<Option<Agent>, Failure> {
+    let Some(wanted) = wanted else {
+        let first = container.agents.first();
+        return Ok(first.and_then(|word| Agent::from_word(word)));
+    };
+    if container.agents.iter().any(|word| word == wanted.word()) {
+        return Ok(Some(wanted));
+    }
+    let name = &container.name;
+    let message = format!("{wanted} is no agent of {name}, and has no login there");
+    let failure = Failure::new(Kind::Usage, message);
+    Err(match container.agents.as_slice() {
+        [] => failure.hint("it was started without any agent"),
+        agents => failure.hint(format!("its agents: {}", agents.join(", "))),
+    }
+    .hint("start one that has it: docker jackin run"))
+}
+
+fn no_agent() -> Failure {
+    Failure::new(
+        Kind::Usage,
+        "the container has no agent that could be started",
+    )
+    .hint("give a command: docker jackin exec <container|role> -- <command>")
+}
+
+/// What docker is told of our streams. As `docker compose exec` does, the
+/// input is kept open, so that what is piped to an agent reaches it; and it
+/// gets a terminal where both ends are one, since it is to be talked to.
+fn streams(user: &GivenFlags, input: bool, output: bool) -> Option<OsString> {
+    const DECIDED: [&str; 6] = ["d", "detach", "i", "interactive", "t", "tty"];
+    let decided = user
+        .found
+        .iter()
+        .any(|flag| DECIDED.contains(&flag.name.as_str()));
+    let terminal = if input && output { "-it" } else { "-i" };
+    (!decided).then(|| terminal.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_where_there_is_one_and_nothing_was_said() {
+        let streams = |flags: &[&str], input, output| {
+            let flags = flags.iter().map(OsString::from).collect();
+            let user = GivenFlags::parse(&EXEC, flags).unwrap();
+            streams(&user, input, output).and_then(|flag| flag.into_string().ok())
+        };
+        for (flags, input, output, given) in [
+            (&[][..], true, true, Some("-it")),
+            (&["-w", "/x"], true, true, Some("-it")),
+            (&[], true, false, Some("-i")),
+            (&[], false, true, Some("-i")),
+            (&[], false, false, Some("-i")),
+            (&["-i"], true, true, None),
+            (&["-t"], false, true, None),
+            (&["-d"], true, true, None),
+            (&["--tty=false"], true, true, None),
+        ] {
+            assert_eq!(streams(flags, input, output).as_deref(), given, "{flags:?}");
+        }
+    }
 }

@@ -19,11 +19,12 @@ use crate::auth::scope::Cell;
 use crate::command::agent_word::agent_word;
 use crate::config::{self, Config, nearest};
 use crate::delivery::{self, Circumstances, Prepared};
+use crate::docker::given_flags::{GivenFlags, RUN};
 use crate::docker::program;
-use crate::docker::run_flags::GivenFlags;
 use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
+use crate::engine::installation::RUNTIME_NAME;
 use crate::engine::registered::require_registered;
-use crate::engine::{self, Endpoint, Engine, Surroundings};
+use crate::engine::{self, Engine, here};
 use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, TicketFolder};
 use crate::host::{Host, keep_out_of_dumps};
@@ -33,7 +34,7 @@ use crate::request::Request;
 use crate::source::Shell;
 use crate::terminal;
 use docker_line::{DockerLine, HandleBy};
-use given::{Given, RUNTIME};
+use given::Given;
 use subject::{Subject, Words};
 
 /// Pins the API version that the docker client speaks.
@@ -112,10 +113,10 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     let workspace = arguments.workspace.clone();
     let (subject, rest) = Subject::find(words(arguments), &config)?;
     let workspace = self::workspace(&config, workspace.as_deref(), &host)?;
-    let user = GivenFlags::parse(rest)?;
+    let user = GivenFlags::parse(&RUN, rest)?;
     let given = given::look_over(&[&subject.flags, &user], &host)?;
     let docker = program::find(&host)?;
-    let endpoint = endpoint(flags, &host)?;
+    let endpoint = here::endpoint(flags, &host)?;
 
     let now = SystemTime::now();
     let cell = Cell {
@@ -146,7 +147,7 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
     request.logins.clone_from(&prepared.logins);
     request.sources.clone_from(&prepared.sources);
     request.given = given.variables;
-    let mut record = Record::new(id, &subject.image, engine.socket().to_owned(), now);
+    let mut record = Record::new(id, &subject.image, engine.real_socket(), now);
     record.role.clone_from(&subject.role);
     record.workspace.clone_from(&request.workspace);
     record.agents = prepared.provided.iter().map(Login::from).collect();
@@ -170,8 +171,12 @@ fn launch(flags: &GlobalFlags, arguments: Arguments) -> Result<Never, Failure> {
         image: &subject.image,
         command: user.command.as_deref(),
     };
-    let failure =
-        program::become_docker(&docker, &line.arguments(), &line.variables(), staged.path());
+    let failure = program::become_docker(
+        &docker,
+        &line.arguments(),
+        &line.variables(),
+        Some(staged.path()),
+    );
     staged.withdraw();
     if let Some(launches) = launches {
         launches.remove(&record.id);
@@ -188,17 +193,6 @@ fn words(arguments: Arguments) -> Words {
     }
 }
 
-/// Where the engine listens that docker would ask.
-fn endpoint(flags: &GlobalFlags, host: &Host) -> Result<Endpoint, Failure> {
-    let variable = |name: &str| host.text_variable(name);
-    let around = Surroundings {
-        flags,
-        variable: &variable,
-    };
-    let target = engine::resolve(&around)?;
-    Ok(target.local()?.clone())
-}
-
 /// The way by which this engine and this client can tell a container its
 /// handle.
 fn channel(
@@ -207,7 +201,7 @@ fn channel(
     docker: &Path,
     host: &Host,
 ) -> Result<HandleBy, Failure> {
-    require_registered(engine, given.runtime.as_deref().unwrap_or(RUNTIME))?;
+    require_registered(engine, given.runtime.as_deref().unwrap_or(RUNTIME_NAME))?;
     let api = engine.api_version()?;
     // The client goes no higher than its user lets it.
     let pinned = host.text_variable(API_VERSION);

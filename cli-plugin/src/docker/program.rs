@@ -64,13 +64,13 @@ fn major_version(shown: &str) -> Option<u32> {
 }
 
 /// Becomes docker: terminal, signals and exit code are docker's own from here.
-/// `ticket` is removed once docker has ended, when no container came for it.
+/// A `ticket` is removed once docker has ended, when no container came for it.
 /// Comes back only when that failed.
 pub fn become_docker(
     docker: &Path,
     arguments: &[OsString],
     variables: &[(&str, String)],
-    ticket: &Path,
+    ticket: Option<&Path>,
 ) -> Failure {
     let mut command = Command::new(docker);
     command.args(arguments);

@@ -33,13 +33,20 @@ const TICKET: &str = "DOCKER_JACKIN_RELAY_TICKET";
 pub const SOCKET: &str = "DOCKER_CLI_PLUGIN_SOCKET";
 
 /// Starts the relay for this process, which is about to become docker, and
-/// for the ticket that it takes along.
-pub fn start(ticket: &Path) {
-    let started = Command::new("/proc/self/exe")
+/// for the ticket that it takes along. Without either a ticket or docker's
+/// socket there is nothing for it to do.
+pub fn start(ticket: Option<&Path>) {
+    if ticket.is_none() && std::env::var_os(SOCKET).is_none() {
+        return;
+    }
+    let mut relay = Command::new("/proc/self/exe");
+    if let Some(ticket) = ticket {
+        relay.env(TICKET, ticket);
+    }
+    let started = relay
         .arg0("docker-jackin")
         .arg(VERB)
         .arg(getpid().as_raw_pid().to_string())
-        .env(TICKET, ticket)
         // What is typed to interrupt docker is not meant for it.
         .process_group(0)
         .stdin(Stdio::null())

@@ -21,7 +21,7 @@ use super::error::EngineError;
 const QUICK: u64 = 10;
 
 /// How long it may take for anything else, in seconds.
-pub(super) const PATIENT: u64 = 60;
+pub const PATIENT: u64 = 60;
 
 /// The first API version that takes annotations (Docker 24).
 pub const ANNOTATIONS_SINCE: (u32, u32) = (1, 43);
@@ -110,6 +110,13 @@ impl Engine {
     /// The socket it listens on.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// The same by the path that leads to it without links: one engine is
+    /// often called by several.
+    pub fn real_socket(&self) -> PathBuf {
+        let real = self.socket.canonicalize();
+        real.unwrap_or_else(|_| self.socket.clone())
     }
 
     /// The API's version, as (major, minor).

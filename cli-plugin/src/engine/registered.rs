@@ -10,7 +10,15 @@ use std::path::Path;
 use super::client::Engine;
 use super::daemon::DEFAULT_CONFIG;
 use super::endpoint::DEFAULT_SOCKET;
+use super::installation::RUNTIME_NAME;
 use crate::failure::{Failure, Kind};
+
+/// Whether a runtime of this name redeems tickets: ours, or the same on
+/// another low-level runtime, such as `docker-jackin-crun`.
+pub fn is_our_runtime(name: &str) -> bool {
+    name.strip_prefix(RUNTIME_NAME)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
 /// Refuses an engine that does not know `runtime`, when its usual
 /// configuration file gives reason to ask it.

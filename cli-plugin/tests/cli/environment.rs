@@ -11,7 +11,7 @@ use std::time::Duration;
 use jackin_oci_hook::folder::candidates;
 use jackin_oci_hook::ticket::Ticket;
 
-use crate::stand_in_engine::StandInEngine;
+use crate::stand_in_engine::{Container, StandInEngine};
 
 /// Notes its arguments and environment, takes the ticket it was told of (or,
 /// told to leave it, notes when somebody else has), and ends with 7.
@@ -43,6 +43,9 @@ exit 7
 /// Root's tickets lie below /run, which may be a disk where tests run: so root
 /// gets a /run of its own, which also leaves the machine's alone.
 const WITH_OWN_RUN: &str = r#"mount --bind "$OWN_RUN" /run && unset OWN_RUN && exec "$0" "$@""#;
+
+/// The time at which a login ends that holds, in seconds since 1970.
+pub(crate) const FAR: u64 = 4_102_444_800;
 
 /// One test's machine.
 pub(crate) struct TestEnvironment {
@@ -123,6 +126,51 @@ impl TestEnvironment {
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
+    }
+
+    /// Writes a login of Claude's that ends at this time, in seconds since 1970.
+    pub(crate) fn write_login(&self, ends: u64) {
+        let login = format!(
+            r#"{{"claudeAiOauth":{{"accessToken":"access-canary","expiresAt":{ends}000}}}}"#
+        );
+        self.write(".claude/.credentials.json", &login);
+    }
+
+    /// A running container of this user, with a role and agents, of a launch
+    /// that nothing was written down about.
+    pub(crate) fn served(&self, name: &str, role: &str, agents: &str) -> Container {
+        let uid = rustix::process::geteuid().as_raw().to_string();
+        let labels = [
+            ("dev.jackin.owner", uid.as_str()),
+            ("dev.jackin.launch", "0123456789abcdef"),
+            ("dev.jackin.role", role),
+            ("dev.jackin.agents", agents),
+        ];
+        Container::running(name, &labels)
+    }
+
+    /// Puts such a container into the engine.
+    pub(crate) fn serve(&self, name: &str, role: &str, agents: &str) {
+        self.engine.add(self.served(name, role, agents));
+    }
+
+    /// Puts the container into the engine that docker was called for last, as
+    /// running under this name.
+    pub(crate) fn add_launched(&self, name: &str) {
+        let noted = fs::read_to_string(self.home().join("argv")).unwrap();
+        let labels = noted
+            .split('\0')
+            .filter(|word| word.starts_with("dev.jackin."));
+        let labels: Vec<_> = labels.filter_map(|label| label.split_once('=')).collect();
+        self.engine.add(Container::running(name, &labels));
+    }
+
+    /// Puts the ticket back that lay ready when docker was called.
+    pub(crate) fn put_ticket_back(&self) {
+        let folder = self.launches().with_file_name("tickets");
+        let place = folder.join(self.ticket().id.as_str());
+        fs::copy(self.home().join("ticket"), place).unwrap();
+        let _ = fs::remove_file(self.home().join("gone"));
     }
 
     /// Writes the configuration.

@@ -8,6 +8,10 @@
 
 mod environment;
 mod stand_in_engine;
+mod test_eject_command;
+mod test_exec_command;
 mod test_plugin;
+mod test_ps_command;
+mod test_purge_command;
 mod test_resolve_command;
 mod test_run_command;

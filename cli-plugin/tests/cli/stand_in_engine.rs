@@ -17,6 +17,7 @@ pub(crate) struct Container {
     runtime: &'static str,
     labels: BTreeMap<String, String>,
     created: u64,
+    stuck: bool,
 }
 
 impl Container {
@@ -31,6 +32,7 @@ impl Container {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             created: 1_700_000_000,
+            stuck: false,
         }
     }
 
@@ -46,9 +48,15 @@ impl Container {
         self
     }
 
-    /// The same, created at this time in seconds since 1970.
-    pub(crate) fn created(mut self, created: u64) -> Self {
-        self.created = created;
+    /// The same with one more label.
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same, which cannot be removed.
+    pub(crate) fn stuck(mut self) -> Self {
+        self.stuck = true;
         self
     }
 
@@ -112,6 +120,11 @@ impl StandInEngine {
     /// Puts a container into it.
     pub(crate) fn add(&self, container: Container) {
         self.containers.lock().unwrap().push(container);
+    }
+
+    /// Takes a container out of it behind everybody's back.
+    pub(crate) fn forget(&self, name: &str) {
+        self.containers.lock().unwrap().retain(|one| !one.is(name));
     }
 
     /// The names of its containers.
@@ -179,6 +192,11 @@ impl StandInEngine {
                 let mut found = containers.iter_mut().filter(|one| one.is(name));
                 found.next().unwrap().state = "exited";
                 (204, None)
+            }
+            ("DELETE", ["containers", name])
+                if containers.iter().any(|one| one.is(name) && one.stuck) =>
+            {
+                (500, Some(json!({ "message": "device or resource busy" })))
             }
             ("DELETE", ["containers", name]) => {
                 containers.retain(|one| !one.is(name));

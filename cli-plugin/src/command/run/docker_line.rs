@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
 
-use super::given::RUNTIME;
 use crate::config::{Mount, Workspace};
+use crate::engine::installation::RUNTIME_NAME;
 use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
 
@@ -44,7 +44,7 @@ impl DockerLine<'_> {
         let mut line = for_docker(self.flags);
         line.push("run".into());
         if self.runtime {
-            line.extend(["--runtime".into(), RUNTIME.into()]);
+            line.extend(["--runtime".into(), RUNTIME_NAME.into()]);
         }
         match self.handle_by {
             HandleBy::Annotation => {

@@ -9,14 +9,11 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::Role;
-use crate::docker::run_flags::{Flag, GivenFlags};
+use crate::docker::given_flags::{Flag, GivenFlags, RUN};
+use crate::engine::registered::is_our_runtime;
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::launch::label;
-
-/// The runtime that redeems tickets; `docker-jackin-crun` and the like are the
-/// same on another low-level runtime.
-pub(super) const RUNTIME: &str = "docker-jackin";
 
 /// Variables with this beginning are docker-jackin's own.
 const OWN_VARIABLES: &str = "DOCKER_JACKIN_";
@@ -42,7 +39,7 @@ pub(super) fn flags_of_role(name: &str, role: &Role) -> Result<GivenFlags, Failu
         .hint("list `docker run` flags there, each word an entry of its own")
     };
     let flags = role.run.iter().map(OsString::from).collect();
-    let flags = GivenFlags::parse(flags)
+    let flags = GivenFlags::parse(&RUN, flags)
         .map_err(|failure| wrong(&format!("is refused: {}", failure.message)))?;
     if flags.command.is_some() {
         return Err(wrong("holds a `--`"));
@@ -56,7 +53,7 @@ pub(super) fn flags_of_role(name: &str, role: &Role) -> Result<GivenFlags, Failu
 /// A runtime that redeems no ticket, or a name that is docker-jackin's own.
 pub(super) fn look_over(all: &[&GivenFlags], host: &Host) -> Result<Given, Failure> {
     let mut given = Given::default();
-    for flag in all.iter().flat_map(|flags| flags.iter()) {
+    for flag in all.iter().flat_map(|flags| &flags.found) {
         look_at(&mut given, flag, host)?;
     }
     if let Some(name) = given
@@ -70,14 +67,14 @@ pub(super) fn look_over(all: &[&GivenFlags], host: &Host) -> Result<Given, Failu
     Ok(given)
 }
 
-fn look_at(given: &mut Given, flag: Flag, host: &Host) -> Result<(), Failure> {
+fn look_at(given: &mut Given, flag: &Flag, host: &Host) -> Result<(), Failure> {
     let Flag { name, value } = flag;
     let Some(value) = value else {
         return Ok(());
     };
     match name.as_str() {
-        "env" => given.variables.extend(named_by(&value, host)),
-        "env-file" => match named_in_file(&host.folder().join(&value), host) {
+        "env" => given.variables.extend(named_by(value, host)),
+        "env-file" => match named_in_file(&host.folder().join(value), host) {
             Some(names) => given.variables.extend(names),
             None => given.warnings.push(format!(
                 "--env-file {value} can be read only once, by docker; of the variables in it, \
@@ -85,18 +82,14 @@ fn look_at(given: &mut Given, flag: Flag, host: &Host) -> Result<(), Failure> {
             )),
         },
         "runtime" => {
-            let redeems = value == RUNTIME
-                || value
-                    .strip_prefix(RUNTIME)
-                    .is_some_and(|rest| rest.starts_with('-'));
-            if !redeems {
+            if !is_our_runtime(value) {
                 return Err(Failure::new(
                     Kind::Usage,
                     format!("--runtime {value} would start the container without its login"),
                 )
                 .hint("leave --runtime out, or name one that begins with docker-jackin"));
             }
-            given.runtime = Some(value);
+            given.runtime = Some(value.clone());
         }
         "annotation" | "label" if value.starts_with(label::OURS) => {
             let own = value.split('=').next().unwrap_or_default();
@@ -137,7 +130,8 @@ mod tests {
     use super::*;
 
     fn looked_over(arguments: &[&str]) -> Result<Given, Failure> {
-        let flags = GivenFlags::parse(arguments.iter().map(OsString::from).collect()).unwrap();
+        let flags =
+            GivenFlags::parse(&RUN, arguments.iter().map(OsString::from).collect()).unwrap();
         let shell = [("IN_SHELL".to_owned(), "x".to_owned())];
         look_over(&[&flags], &Host::new("/home/me", "/", shell))
     }

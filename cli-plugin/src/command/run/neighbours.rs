@@ -3,7 +3,6 @@
 //! No container has the refresh token, so none logs another out. But each
 //! keeps the copy it was started with, and all of those end together.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use crate::agent::Agent;
@@ -11,7 +10,7 @@ use crate::auth::mode::Mode;
 use crate::delivery::Provided;
 use crate::engine::Engine;
 use crate::engine::containers::Listed;
-use crate::launch::{LaunchFolder, LaunchId, Record, label};
+use crate::launch::{LaunchFolder, Record, label, launch_of};
 use crate::span;
 
 /// How long the engine may take to list containers, in seconds: the launch
@@ -30,8 +29,9 @@ pub(super) fn warnings(
     provided: &[Provided],
     now: SystemTime,
 ) -> Vec<String> {
+    let socket = engine.real_socket();
     let records = launches.all();
-    if !records.iter().any(|one| one.socket == engine.socket()) {
+    if !records.iter().any(|one| one.socket == socket) {
         return Vec::new();
     }
     let listed = match engine.labelled(&format!("{}={owner}", label::OWNER), LIMIT) {
@@ -42,9 +42,8 @@ pub(super) fn warnings(
         }
     };
     let ids = listed.iter().filter_map(launch_of).collect();
-    launches.sweep(engine.socket(), &ids, now);
+    launches.sweep(&socket, &ids, now);
     let others = Others {
-        socket: engine.socket(),
         listed: &listed,
         records: &records,
     };
@@ -52,14 +51,8 @@ pub(super) fn warnings(
     warnings.collect()
 }
 
-/// The launch of a container, by its label.
-fn launch_of(listed: &Listed) -> Option<LaunchId> {
-    LaunchId::try_from(listed.labels.get(label::LAUNCH)?.clone()).ok()
-}
-
 /// The containers of this user, with what was written down about them.
 struct Others<'a> {
-    socket: &'a Path,
     listed: &'a [Listed],
     records: &'a [Record],
 }
@@ -96,7 +89,7 @@ impl Others<'_> {
         let found = running.filter_map(|container| {
             let id = launch_of(container)?;
             let mut records = self.records.iter();
-            let record = records.find(|one| one.id == id && one.socket == self.socket)?;
+            let record = records.find(|one| one.id == id)?;
             let mut logins = record.agents.iter();
             let login = logins.find(|login| login.agent == agent.word())?;
             let same = login.mode == Mode::Sync.word() && login.origin.as_deref() == Some(origin);

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::given;
 use crate::agent::Agent;
 use crate::config::{Config, nearest};
-use crate::docker::run_flags::GivenFlags;
+use crate::docker::given_flags::GivenFlags;
 use crate::failure::{Failure, Kind};
 use crate::request;
 
