@@ -124,9 +124,9 @@ fn carry_out(line: CommandLine) -> ExitCode {
     match line.verb {
         Some(Verb::Run(arguments)) => report(run::run(&flags, arguments)),
         Some(Verb::Exec(arguments)) => report(exec::run(&flags, arguments)),
-        Some(Verb::Ps(arguments)) => report(ps::run(&flags, arguments)),
-        Some(Verb::Eject(arguments)) => report(eject::run(&flags, arguments)),
-        Some(Verb::Purge(arguments)) => report(purge::run(&flags, arguments)),
+        Some(Verb::Ps(arguments)) => report(ps::run(&flags, &arguments)),
+        Some(Verb::Eject(arguments)) => report(eject::run(&flags, &arguments)),
+        Some(Verb::Purge(arguments)) => report(purge::run(&flags, &arguments)),
         Some(Verb::Config(arguments)) => report(config::run(&flags, arguments)),
         Some(Verb::Workspace(arguments)) => report(workspace::run(&flags, arguments)),
         Some(Verb::Role(arguments)) => report(role::run(&flags, arguments)),

@@ -1,20 +1,65 @@
-//! `docker jackin ps`.
+//! `docker jackin ps`: the containers that our launches started, and until
+//! when their logins hold.
 
+mod listing;
+
+use std::io::Write;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Args;
 
+use crate::engine::here;
 use crate::failure::{Failure, Kind};
+use crate::host::Host;
+use crate::launch::containers_of;
 use crate::plugin::global_flags::GlobalFlags;
+use listing::{Entry, table};
 
-/// List the containers that were given a login.
+/// List the containers that docker-jackin started for you
+///
+/// With each agent's mode, and when the login it was given ends. What is not
+/// known, such as the end of a key, is shown as `-`.
 #[derive(Debug, Args)]
-pub struct Arguments {}
+#[command(after_help = "\
+The json format is an array of objects: name, id, role, workspace, image, state, status,
+created (RFC 3339), launch, and agents with agent, mode, scope, source and ends (RFC 3339).
+What is not known is null.")]
+pub struct Arguments {
+    /// Show those that do not run, too.
+    #[arg(short, long)]
+    all: bool,
+    /// How to show them.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
 
-/// Carries it out.
+/// How a list is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Shows them.
 ///
 /// # Errors
-/// It is not built yet.
-pub fn run(_flags: &GlobalFlags, _arguments: Arguments) -> Result<ExitCode, Failure> {
-    Err(Failure::new(Kind::Internal, "not built yet"))
+/// The engine cannot be asked.
+pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let host = Host::of_this_process()?;
+    let engine = here::reach(flags, &host)?;
+    let now = SystemTime::now();
+    let containers = containers_of(&engine, host.uid(), now)?.into_iter();
+    let shown = containers.filter(|one| arguments.all || one.is_running());
+    let entries: Vec<_> = shown.map(Entry::from).collect();
+    let text = match arguments.format {
+        Format::Text => table(&entries, now),
+        Format::Json => serde_json::to_string_pretty(&entries)
+            .map_err(|error| Failure::new(Kind::Internal, error))?,
+    };
+    // A reader that has gone is no trouble of ours.
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,15 +1,18 @@
 //! The user's ticket folder: on tmpfs, and the user's alone.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::ErrorKind;
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use jackin_oci_hook::file::in_memory;
 use jackin_oci_hook::folder::TICKETS;
+use jackin_oci_hook::ticket::{MAX_SIZE, Ticket};
 use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Kind};
+use crate::request::Request;
 
 /// A folder for tickets that has been looked over.
 #[derive(Debug)]
@@ -58,10 +61,35 @@ impl TicketFolder {
         Ok(folder)
     }
 
+    /// Takes back the tickets in it whose request is one of `those`; how many.
+    pub fn withdraw_those(&self, those: impl Fn(&Request) -> bool) -> usize {
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let meant =
+            entries.filter(|entry| read_request(&entry.path()).is_some_and(|one| those(&one)));
+        meant
+            .filter(|entry| fs::remove_file(entry.path()).is_ok())
+            .count()
+    }
+
     /// The user's id.
     pub fn owner(&self) -> u32 {
         self.owner
     }
+}
+
+/// The request in a ticket's file; `None` when it is no ticket of today's
+/// schema, or holds none.
+fn read_request(path: &Path) -> Option<Request> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let size = file.metadata().ok().filter(Metadata::is_file)?.len();
+    // It holds secrets: room for all of it, so that growing leaves no copies.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(size.min(MAX_SIZE)).ok()? + 1,
+    ));
+    file.take(MAX_SIZE).read_to_end(&mut bytes).ok()?;
+    let ticket = Ticket::from_json(&bytes).ok()?;
+    Request::from_raw(&ticket.request?).ok()
 }
 
 /// Makes `base` and the ticket folder in it, and looks both over.

@@ -1,0 +1,142 @@
+//! The list of containers, as data and as a table.
+
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::launch::{Container, Login};
+use crate::span;
+
+/// What stands where something is not known.
+const UNKNOWN: &str = "-";
+
+/// A container in the list.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    name: String,
+    id: String,
+    role: Option<String>,
+    workspace: Option<String>,
+    image: Option<String>,
+    state: String,
+    status: String,
+    created: Option<Timestamp>,
+    launch: String,
+    agents: Vec<EntryAgent>,
+}
+
+/// An agent of a container in the list.
+#[derive(Debug, Serialize)]
+struct EntryAgent {
+    agent: String,
+    mode: Option<String>,
+    scope: Option<String>,
+    source: Option<String>,
+    ends: Option<Timestamp>,
+}
+
+impl From<Container> for Entry {
+    fn from(container: Container) -> Self {
+        let known = container.record.as_ref();
+        let logins = known.map(|record| record.agents.as_slice());
+        let logins = logins.unwrap_or_default();
+        let agents = container.agents.into_iter().map(|agent| {
+            let login = logins.iter().find(|login| login.agent == agent);
+            EntryAgent::new(agent, login)
+        });
+        Self {
+            agents: agents.collect(),
+            image: known.map(|record| record.image.clone()),
+            created: Timestamp::try_from(container.created).ok(),
+            launch: container.launch.to_string(),
+            name: container.name,
+            id: container.id,
+            role: container.role,
+            workspace: container.workspace,
+            state: container.state,
+            status: container.status,
+        }
+    }
+}
+
+impl EntryAgent {
+    fn new(agent: String, login: Option<&Login>) -> Self {
+        let ends = login.and_then(Login::ends);
+        Self {
+            agent,
+            mode: login.map(|login| login.mode.clone()),
+            scope: login.and_then(|login| login.scope.clone()),
+            source: login.and_then(|login| login.source.clone()),
+            ends: ends.and_then(|ends| Timestamp::try_from(ends).ok()),
+        }
+    }
+
+    /// `claude=sync`, or the name alone where the mode is not known.
+    fn with_mode(&self) -> String {
+        match &self.mode {
+            Some(mode) => format!("{}={mode}", self.agent),
+            None => self.agent.clone(),
+        }
+    }
+
+    /// `claude in 3 h`, or `claude ended 2 h ago`.
+    fn with_end(&self, now: SystemTime) -> Option<String> {
+        let ends = SystemTime::from(self.ends?);
+        let when = span::from_now(ends, now);
+        let ended = if ends <= now { "ended " } else { "" };
+        Some(format!("{} {ended}{when}", self.agent))
+    }
+}
+
+/// The list as a table with a line for each container.
+pub(super) fn table(entries: &[Entry], now: SystemTime) -> String {
+    const HEAD: [&str; 6] = [
+        "NAME",
+        "ROLE",
+        "WORKSPACE",
+        "AGENTS",
+        "STATUS",
+        "LOGIN ENDS",
+    ];
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.extend(entries.iter().map(|entry| cells(entry, now)));
+    let mut widths = [0; HEAD.len()];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut table = String::new();
+    for line in lines {
+        let mut text = String::new();
+        for (cell, width) in line.iter().zip(widths) {
+            // Three spaces between columns, as docker has them.
+            let _ = write!(text, "{cell:<width$}   ");
+        }
+        table.push_str(text.trim_end());
+        table.push('\n');
+    }
+    table
+}
+
+fn cells(entry: &Entry, now: SystemTime) -> [String; 6] {
+    let or_unknown = |text: String| {
+        if text.is_empty() {
+            UNKNOWN.to_owned()
+        } else {
+            text
+        }
+    };
+    let agents: Vec<_> = entry.agents.iter().map(EntryAgent::with_mode).collect();
+    let ends = entry.agents.iter().filter_map(|agent| agent.with_end(now));
+    [
+        entry.name.clone(),
+        or_unknown(entry.role.clone().unwrap_or_default()),
+        or_unknown(entry.workspace.clone().unwrap_or_default()),
+        or_unknown(agents.join(" ")),
+        entry.status.clone(),
+        or_unknown(ends.collect::<Vec<_>>().join(", ")),
+    ]
+}
