@@ -4,3 +4,6 @@
 pub mod credential;
 pub mod mode;
 pub mod scope;
+
+#[cfg(test)]
+mod properties;

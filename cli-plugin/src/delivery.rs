@@ -159,14 +159,10 @@ impl Circumstances<'_> {
 
 impl Circumstances<'_> {
     fn mode_of(&self, agent: Agent) -> ChosenMode {
-        let chosen = mode::resolve(self.config, self.cell, agent);
-        tracing::debug!(
-            agent = agent.word(),
-            mode = chosen.auth_mode.word(),
-            scope = chosen.scope.as_ref().map(ToString::to_string),
-            "chose the mode"
-        );
-        chosen
+        let trace = mode::trace(self.config, self.cell, agent);
+        let mode = trace.chosen.auth_mode.word();
+        tracing::debug!(agent = agent.word(), mode, %trace, "chose the mode");
+        trace.chosen
     }
 
     /// The shell for the credential of `mode`. A value of the shell at launch

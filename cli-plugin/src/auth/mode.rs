@@ -1,5 +1,7 @@
 //! The mode of an agent's login, and which scope chose it.
 
+use std::fmt;
+
 use super::scope::{Cell, Scope};
 use crate::agent::Agent;
 use crate::config::{Config, nearest};
@@ -104,18 +106,80 @@ pub struct ChosenMode {
 /// The mode of `agent` in a container of this cell: what the first scope says
 /// that sets `auth_forward`, else `sync`.
 pub fn resolve(config: &Config, cell: Cell<'_>, agent: Agent) -> ChosenMode {
-    cell.agent_blocks(config, agent)
-        .into_iter()
-        .find_map(|(scope, block)| {
-            Some(ChosenMode {
-                auth_mode: block?.auth_forward?,
-                scope: Some(scope),
-            })
-        })
-        .unwrap_or(ChosenMode {
-            auth_mode: AuthMode::default_of(agent),
-            scope: None,
-        })
+    trace(config, cell, agent).chosen
+}
+
+/// How a mode was chosen: what every scope said that speaks about the
+/// container, the one that counts most first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// What came of it.
+    pub chosen: ChosenMode,
+    /// What each scope said.
+    pub said: Vec<(Scope, Said)>,
+}
+
+/// What one scope says about an agent's mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It has no block of the agent's.
+    Nothing,
+    /// It has one, without `auth_forward`.
+    NoMode,
+    /// The mode that holds.
+    Decides(AuthMode),
+    /// A mode that a nearer scope outvotes.
+    Overruled(AuthMode),
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("not set"),
+            Self::NoMode => f.write_str("no auth_forward"),
+            Self::Decides(mode) => write!(f, "{}, decides", mode.word()),
+            Self::Overruled(mode) => write!(f, "{}, overruled", mode.word()),
+        }
+    }
+}
+
+/// In one line: `workspace w: not set; global: api_key, decides`.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = self.said.iter();
+        let said = said.map(|(scope, said)| format!("{scope}: {said}"));
+        f.write_str(&said.collect::<Vec<_>>().join("; "))?;
+        match self.chosen.scope {
+            Some(_) => Ok(()),
+            None => write!(f, "; {} by default", self.chosen.auth_mode.word()),
+        }
+    }
+}
+
+/// How the mode of `agent` is chosen in a container of this cell.
+pub fn trace(config: &Config, cell: Cell<'_>, agent: Agent) -> Trace {
+    let mut chosen = ChosenMode {
+        auth_mode: AuthMode::default_of(agent),
+        scope: None,
+    };
+    let blocks = cell.agent_blocks(config, agent).into_iter();
+    let said = blocks.map(|(scope, block)| {
+        let said = match block.map(|block| block.auth_forward) {
+            None => Said::Nothing,
+            Some(None) => Said::NoMode,
+            Some(Some(mode)) if chosen.scope.is_some() => Said::Overruled(mode),
+            Some(Some(auth_mode)) => {
+                chosen = ChosenMode {
+                    auth_mode,
+                    scope: Some(scope.clone()),
+                };
+                Said::Decides(auth_mode)
+            }
+        };
+        (scope, said)
+    });
+    let said = said.collect();
+    Trace { chosen, said }
 }
 
 #[cfg(test)]

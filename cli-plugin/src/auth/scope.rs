@@ -1,6 +1,9 @@
 //! The scopes of a configuration that speak about one container.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use jackin_oci_hook::payload::VariableName;
 
 use crate::agent::Agent;
 use crate::config::{AgentBlock, AgentBlocks, Config, Value, Variables};
@@ -101,16 +104,29 @@ fn cell_scope(workspace: &str, role: &str) -> Scope {
     Scope::WorkspaceRole(workspace.to_owned(), role.to_owned())
 }
 
-/// The operator variables of a container: of each name the source that wins.
-pub fn effective_variables<'a>(
-    config: &'a Config,
-    cell: Cell<'a>,
-) -> Vec<(&'a jackin_oci_hook::payload::VariableName, &'a Value)> {
-    let mut effective = std::collections::BTreeMap::new();
-    for (_, variables) in cell.variables(config) {
+/// An operator variable of a container, by the scope that wins.
+#[derive(Debug, Clone)]
+pub struct Effective<'a> {
+    /// The variable.
+    pub name: &'a VariableName,
+    /// Where its value comes from.
+    pub value: &'a Value,
+    /// Who says so.
+    pub scope: Scope,
+}
+
+/// The operator variables of a container, by their names: of each the source
+/// that wins.
+pub fn effective_variables<'a>(config: &'a Config, cell: Cell<'a>) -> Vec<Effective<'a>> {
+    let mut effective = BTreeMap::new();
+    for (scope, variables) in cell.variables(config) {
         for (name, value) in variables.into_iter().flatten() {
-            effective.entry(name).or_insert(value);
+            effective.entry(name).or_insert_with(|| Effective {
+                name,
+                value,
+                scope: scope.clone(),
+            });
         }
     }
-    effective.into_iter().collect()
+    effective.into_values().collect()
 }

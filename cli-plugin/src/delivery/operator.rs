@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Circumstances;
 use crate::agent::Agent;
-use crate::auth::scope::effective_variables;
+use crate::auth::scope::{Effective, effective_variables};
 use crate::config::Value;
 use crate::failure::{Failure, Kind};
 use crate::source::{Source, SourceError};
@@ -18,12 +18,18 @@ use crate::source::{Source, SourceError};
 /// all else stays out.
 pub(super) fn wanted<'a>(circumstances: &Circumstances<'a>) -> Vec<(&'a VariableName, &'a Value)> {
     let all = effective_variables(circumstances.config, circumstances.cell).into_iter();
-    all.filter(|(name, _)| {
-        let agent = Agent::of_variable(name.as_str());
-        if let Some(agent) = agent {
-            tracing::debug!(%name, agent = agent.word(), "left to the mode");
+    all.filter_map(|Effective { name, value, scope }| {
+        let source = Source::shown(&value.written);
+        if let Some(agent) = Agent::of_variable(name.as_str()) {
+            tracing::debug!(%name, %scope, source, agent = agent.word(), "left to the mode");
+            return None;
         }
-        agent.is_none() && !circumstances.given.contains(name.as_str())
+        if circumstances.given.contains(name.as_str()) {
+            tracing::debug!(%name, %scope, source, "left to the docker flag");
+            return None;
+        }
+        tracing::debug!(%name, %scope, source, "chose the source");
+        Some((name, value))
     })
     .collect()
 }
