@@ -116,7 +116,7 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
     let mode = json::field::<String>(&file, "auth_mode");
     let key = json::text(&file, API_KEY);
     match (mode.as_deref(), key) {
-        (Some("apikey"), Some(key)) | (None, Some(key)) => of_key(&key),
+        (Some("apikey") | None, Some(key)) => of_key(&key),
         (Some("chatgpt"), _) | (None, None) => of_session(&file),
         (Some("apikey"), None) => Err("holds no API key"),
         (Some(_), _) => Err("holds a login of a kind that is not known here"),
@@ -247,7 +247,9 @@ fn toml_string(text: &str) -> String {
     for char in text.chars() {
         match char {
             '"' | '\\' => quoted.extend(['\\', char]),
-            char if char.is_control() => quoted += &format!("\\u{:04X}", u32::from(char)),
+            char if char.is_control() => {
+                quoted.extend(format!("\\u{:04X}", u32::from(char)).chars());
+            }
             char => quoted.push(char),
         }
     }

@@ -15,7 +15,7 @@ pub(super) type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// The object that `text` holds; of a key written twice the last counts, as
 /// for the agents.
-pub(super) fn object<'a>(text: &'a (impl AsRef<[u8]> + ?Sized)) -> Option<Object<'a>> {
+pub(super) fn object(text: &(impl AsRef<[u8]> + ?Sized)) -> Option<Object<'_>> {
     serde_json::from_slice(text.as_ref()).ok()
 }
 

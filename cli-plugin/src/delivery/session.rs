@@ -62,14 +62,14 @@ pub(super) fn login(
     Ok(match (found, own) {
         (Found::Login(host), Some(own)) if own.is_newer(&host, last.map(String::as_str)) => {
             let seen = fingerprint::of(&host.content);
-            kept(circumstances, chosen, own, Some(seen))
+            kept(circumstances, chosen, &own, Some(seen))
         }
         (Found::Login(host), _) => forwarded(circumstances, chosen, host),
         (Found::Missing(_), None) => missing(chosen),
-        (Found::Missing(_), Some(own)) => kept(circumstances, chosen, own, last.cloned()),
+        (Found::Missing(_), Some(own)) => kept(circumstances, chosen, &own, last.cloned()),
         (Found::Unusable { origin, why }, own) => {
             let mut login = match own {
-                Some(own) => kept(circumstances, chosen, own, last.cloned()),
+                Some(own) => kept(circumstances, chosen, &own, last.cloned()),
                 None => unusable(chosen),
             };
             login.warnings.push(format!(
@@ -165,7 +165,7 @@ fn tell_its_end(login: &mut Login, agent: Agent, ends: SystemTime, now: SystemTi
         Err(_) => ("ends", format!("in {}", span::in_words(left)), "ends"),
     };
     let AuthLine { text, outlook, .. } = &mut login.line;
-    *text += &format!(", {verb} {when}");
+    text.extend([", ", verb, " ", &when]);
     if left <= SOON {
         *outlook = Outlook::Doubtful;
         login.warnings.push(format!(
@@ -178,7 +178,7 @@ fn tell_its_end(login: &mut Login, agent: Agent, ends: SystemTime, now: SystemTi
 fn kept(
     circumstances: &Circumstances<'_>,
     chosen: &ChosenMode,
-    own: Own<'_>,
+    own: &Own<'_>,
     seen: Option<String>,
 ) -> Login {
     let agent = chosen.auth_mode.agent();

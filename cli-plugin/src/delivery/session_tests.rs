@@ -19,12 +19,19 @@ use crate::host::Host;
 /// The time at which everything here happens.
 const NOW: u64 = 1_900_000_000;
 
+/// What a start leaves for the next.
+struct Last {
+    payload: Payload,
+    modes: BTreeMap<String, String>,
+    logins: BTreeMap<String, String>,
+}
+
 /// A home, and an agent that is started again and again in one container.
 struct Scene {
     home: tempfile::TempDir,
     agent: Agent,
-    /// What the last start left: the payload, the modes and the logins.
-    last: Option<(Payload, BTreeMap<String, String>, BTreeMap<String, String>)>,
+    /// What the last start left.
+    last: Option<Last>,
 }
 
 impl Scene {
@@ -68,7 +75,7 @@ impl Scene {
         let config = config::load(&self.home.path().join("config.toml"), &host)?;
         let none = BTreeMap::new();
         let (shell, modes, logins) = match &self.last {
-            Some((payload, modes, logins)) => (Shell::Gone(payload), modes, logins),
+            Some(last) => (Shell::Gone(&last.payload), &last.modes, &last.logins),
             None => (Shell::Live(&host), &none, &none),
         };
         prepare(Circumstances {
@@ -91,8 +98,11 @@ impl Scene {
     /// Starts the container, for the first time or again.
     fn start(&mut self) -> Prepared {
         let prepared = self.try_start().unwrap();
-        let modes = prepared.mode_words();
-        self.last = Some((prepared.payload.clone(), modes, prepared.logins.clone()));
+        self.last = Some(Last {
+            payload: prepared.payload.clone(),
+            modes: prepared.mode_words(),
+            logins: prepared.logins.clone(),
+        });
         prepared
     }
 
@@ -105,8 +115,7 @@ impl Scene {
     /// Has something inside the container write its credential file.
     fn container_writes(&mut self, text: &str) {
         let place = self.agent.description().credential_file.in_container();
-        let (payload, _, _) = self.last.as_mut().unwrap();
-        let mut files = payload.files.iter_mut();
+        let mut files = self.last.as_mut().unwrap().payload.files.iter_mut();
         let file = files.find(|file| file.place == place).unwrap();
         file.delivery = Delivery::Bind {
             content: Secret::new(text.to_owned()),
