@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use jackin_tests::canary::Canary;
 use jackin_tests::command::Outcome;
 use jackin_tests::image::{BASE, build};
@@ -15,14 +16,16 @@ use jackin_tests::sandbox::Sandbox;
 use jackin_tests::staging;
 use libtest_mimic::Trial;
 
+use crate::kept::{RESTART, docker, kept_mounts, nothing_left};
 use crate::lab::{on_each_engine, on_each_rig};
-use crate::leak::payload;
+use crate::leak::{has_it, payload};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each_rig("hostile::e54_an_image_that_names_a_ticket", names_a_ticket),
         on_each_rig("hostile::e56_places_that_lead_elsewhere", places),
         on_each_engine("hostile::e56_odd_passwd_files", passwd),
+        on_each_rig("hostile::e56_what_it_leaves_on_its_own_tmpfs", own_tmpfs),
         on_each_rig("hostile::e57_environment", environment),
         on_each_engine("hostile::e59_var_run_and_merged_usr", ordinary_links),
     ]
@@ -200,6 +203,53 @@ fn passwd(rig: &Rig) -> Result<()> {
         ensure!(delivered || refused, "{case}: {outcome:?}");
     }
     Ok(())
+}
+
+/// Whatever it puts in the place of its credential: it starts again, at once, with what it
+/// was given.
+fn own_tmpfs(rig: &Rig) -> Result<()> {
+    let cases = [
+        "rm file-0",
+        "rm file-0; mkfifo file-0",
+        "rm file-0; mknod file-0 c 1 5",
+        "rm file-0; ln -s /etc/shadow file-0",
+        "rm file-0; ln -s /run/docker-jackin/file-0 file-0",
+        "rm file-0; mkdir -p file-0/file-0",
+        "truncate -s 1G file-0",
+        "head -c 100000 /dev/zero | tr '\\0' x >file-0",
+        "printf '\\377\\376' >file-0",
+        "printf ' \\n' >file-0",
+        "n=0; while mkdir d 2>/dev/null && cd d; do :; done",
+        "chmod 0 . file-0; chown 4242:4242 .",
+    ];
+    starts_all_the_same(rig, &["--init"], &cases)?;
+    // One that may mount can put anything over it, on its own side.
+    let cases = [
+        "mount -t tmpfs none . && echo mine >/run/docker-jackin/file-0",
+        "mount -o bind /proc .",
+        "umount -l .",
+    ];
+    starts_all_the_same(rig, &["--init", "--cap-add", "SYS_ADMIN"], &cases)
+}
+
+fn starts_all_the_same(rig: &Rig, flags: &[&str], cases: &[&str]) -> Result<()> {
+    let canary = Canary::new()?;
+    let mut arguments = flags.to_vec();
+    arguments.extend([BASE, "sleep", "1000"]);
+    let container = rig.start(payload(&canary)?, &arguments)?;
+    let id = container.id()?;
+    for case in cases {
+        let script = format!("cd /run/docker-jackin && {{ {case}; }}");
+        let done = container.exec(&["sh", "-c", &script])?;
+        ensure!(done.code == 0, "{case}: {done:?}");
+        let begin = Instant::now();
+        docker(rig, &container, &[RESTART])?;
+        has_it(&container, &canary).with_context(|| (*case).to_owned())?;
+        ensure!(begin.elapsed() < Duration::from_secs(20), "{case} hangs");
+        ensure!(kept_mounts(rig, &id)? == 1, "{case}: not kept, or twice");
+    }
+    container.remove()?;
+    nothing_left(rig, &id, &canary)
 }
 
 fn environment(rig: &Rig) -> Result<()> {

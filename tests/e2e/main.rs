@@ -7,12 +7,14 @@ mod claude;
 mod delivery;
 mod failures;
 mod hostile;
+mod kept;
 mod lab;
 mod leak;
 mod owners;
 mod race;
 mod readme;
 mod registration;
+mod resolved;
 mod restart;
 mod session;
 mod transparency;
@@ -61,6 +63,8 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
 /// What changes the engines or the settings of our own programs.
 fn trials_alone() -> Vec<Trial> {
     let mut all = registration::trials();
+    all.extend(kept::trials_alone());
+    all.extend(resolved::trials_alone());
     all.extend(restart::trials_alone());
     all
 }
@@ -71,6 +75,7 @@ fn trials() -> Vec<Trial> {
         delivery::trials(),
         failures::trials(),
         hostile::trials(),
+        kept::trials(),
         leak::trials(),
         owners::trials(),
         race::trials(),

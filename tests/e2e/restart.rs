@@ -171,7 +171,7 @@ fn newest_login(rig: &Rig) -> Result<()> {
 }
 
 /// Kills process 1 and waits until the engine has started it again.
-fn kill_it(rig: &Rig, container: &Container) -> Result<()> {
+pub(crate) fn kill_it(rig: &Rig, container: &Container) -> Result<()> {
     let pid = container.inspect("{{.State.Pid}}")?;
     let outside = outside_pid(rig, &pid)?;
     kill(nix::unistd::Pid::from_raw(outside), Signal::SIGKILL)?;
@@ -246,7 +246,7 @@ fn starts_with_the_former_login(life: &mut Life, container: &Container) -> Resul
 }
 
 /// Another resolver for as long as this lives.
-struct Resolver;
+pub(crate) struct Resolver;
 
 impl Resolver {
     fn at(path: &str) -> Result<Self> {
@@ -256,7 +256,7 @@ impl Resolver {
     }
 
     /// A script of root's.
-    fn script(body: &str) -> Result<Self> {
+    pub(crate) fn script(body: &str) -> Result<Self> {
         let path = "/usr/local/libexec/docker-jackin/resolver-of-the-tests";
         fs::write(path, format!("#!/bin/sh\n{body}\n"))?;
         fs::set_permissions(path, Permissions::from_mode(0o755))?;
