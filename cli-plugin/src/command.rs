@@ -1,17 +1,21 @@
 //! The command line: parsed here, carried out in one file a verb.
 
 mod agent_word;
+mod columns;
 pub mod complete;
 pub mod config;
 pub mod doctor;
 pub mod eject;
 pub mod exec;
 pub mod install;
+mod new_name;
 pub mod ps;
 pub mod purge;
 pub mod resolve;
 pub mod role;
 pub mod run;
+mod scope_flags;
+mod screen;
 pub mod status;
 pub mod uninstall;
 pub mod workspace;

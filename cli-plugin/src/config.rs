@@ -15,7 +15,7 @@ use jackin_oci_hook::payload::VariableName;
 use secrecy::SecretString;
 
 pub use error::{ConfigError, Problem};
-pub use file::{load, path_of};
+pub use file::{Problems, check, load, path_of};
 pub use place::ConfigPlace;
 
 use crate::agent::Agent;

@@ -14,6 +14,7 @@ pub mod host;
 pub mod launch;
 pub mod plugin;
 pub mod progress;
+pub mod prompt;
 pub mod request;
 pub mod source;
 pub mod span;

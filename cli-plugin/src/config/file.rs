@@ -37,7 +37,23 @@ pub fn load(file: &Path, host: &Host) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// The same with the text it was read from, which may hold secrets.
+/// Everything that is wrong with a configuration.
+#[derive(Debug)]
+pub struct Problems(pub Vec<ConfigError>);
+
+/// Reads the configuration as [`load`] does, and finds all that is wrong.
+pub fn check(file: &Path, host: &Host) -> Result<Config, Problems> {
+    let one = |error| Problems(vec![error]);
+    if let Some((text, _)) = read(file, host.uid()).map_err(one)? {
+        let (_, problems) = parse::parse_all(file, &text, host.home());
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+    }
+    load(file, host).map_err(one)
+}
+
+/// As [`load`], with the text it was read from, which may hold secrets.
 pub(super) fn load_with_text(
     file: &Path,
     host: &Host,

@@ -51,7 +51,7 @@ pub(super) fn parse_all(file: &Path, text: &str, home: &Path) -> (Config, Vec<Co
         }
     };
     let mut problems = reader.problems.into_inner();
-    problems.sort_by_key(|problem| problem.line());
+    problems.sort_by_key(ConfigError::line);
     (config, problems)
 }
 
