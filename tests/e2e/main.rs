@@ -3,6 +3,7 @@
 //! Each test is named for its subsystem, the scenario it proves and, in
 //! brackets, the engine and low-level runtime that it ran on.
 
+mod agents;
 mod claude;
 mod delivery;
 mod failures;
@@ -71,6 +72,7 @@ fn trials_alone() -> Vec<Trial> {
 
 fn trials() -> Vec<Trial> {
     let subsystems = [
+        agents::trials(),
         claude::trials(),
         delivery::trials(),
         failures::trials(),

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::project;
 use crate::sandbox::USER;
 
-/// Busybox, root and the user `dev`, and the libraries that claude needs.
+/// Busybox, root and the user `dev`, and the libraries that the agents need.
 pub const BASE: &str = "jackin/base";
 
 /// Packs the root file system of [`BASE`] as a tar.
@@ -82,17 +82,26 @@ fn install_busybox(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies the libraries that the real claude is linked with, to where its
-/// loader looks for them.
+/// Copies the libraries that the real agents are linked with, to where their
+/// loader looks for them, and the one that Amp loads when it runs.
 fn install_libraries(root: &Path) -> Result<()> {
-    let listed = run(Command::new("ldd").arg(project::claude()?))?.success()?;
-    let words = listed.split_whitespace();
-    for library in words.filter(|word| word.starts_with('/')) {
-        let place = root.join(library.trim_start_matches('/'));
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder)?;
+    install_library(root, "/lib/x86_64-linux-gnu/libgcc_s.so.1")?;
+    for agent in project::AGENTS {
+        // A static program has none, and makes ldd fail.
+        let listed = run(Command::new("ldd").arg(project::agent(agent)?))?.stdout;
+        let words = listed.split_whitespace();
+        for library in words.filter(|word| word.starts_with('/')) {
+            install_library(root, library)?;
         }
-        fs::copy(library, place).with_context(|| format!("failed to copy {library}"))?;
     }
+    Ok(())
+}
+
+fn install_library(root: &Path, library: &str) -> Result<()> {
+    let place = root.join(library.trim_start_matches('/'));
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(library, place).with_context(|| format!("failed to copy {library}"))?;
     Ok(())
 }

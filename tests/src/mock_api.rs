@@ -1,25 +1,89 @@
-//! A stand-in for the vendor's API: 401 without a credential, a short answer
-//! with one, and a record of what was asked.
+//! A stand-in for the vendors' APIs: 401 without a credential, a short answer
+//! with one, and a record of what was asked and by whom.
 
+mod amp;
+mod anthropic;
+mod openai;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
-use tiny_http::{Header, Method, Request, Response, Server};
+use tiny_http::{Header, Request, Response, Server};
+
+use crate::canary::Canary;
 
 /// What the stand-in answers to any prompt.
 pub const ANSWER: &str = "pong from the stand-in";
 
+/// The headers that any of the programs has for a credential, or for whom it
+/// belongs to. A request without one of the first two is refused.
+const CREDENTIALS: [&str; 8] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "chatgpt-account-id",
+    "cookie",
+    "openai-organization",
+    "proxy-authorization",
+    "x-goog-api-key",
+];
+
 /// One request, as far as it says who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The method and the path without its query.
     pub what: String,
-    /// The `authorization` header.
-    pub authorization: Option<String>,
-    /// The `x-api-key` header.
-    pub api_key: Option<String>,
+    /// The headers that bear a credential, by their names in lower case.
+    pub credentials: BTreeMap<String, String>,
+    /// All of it: the path with its query, every header, the body.
+    whole: Vec<u8>,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The body is long, and the credentials are what matters.
+        write!(f, "{} {:?}", self.what, self.credentials)
+    }
+}
+
+impl Asked {
+    /// Whether a secret is anywhere in the request.
+    pub fn holds(&self, canary: &Canary) -> bool {
+        canary.finder().is_in(&self.whole)
+    }
+
+    fn read(request: &mut Request) -> Result<(Self, Value)> {
+        let mut body = Vec::new();
+        request.as_reader().read_to_end(&mut body)?;
+        let mut whole = request.url().as_bytes().to_vec();
+        let mut credentials = BTreeMap::new();
+        for header in request.headers() {
+            let name = header.field.as_str().as_str().to_ascii_lowercase();
+            whole.extend_from_slice(format!("\n{name}: {}", header.value).as_bytes());
+            if CREDENTIALS.contains(&name.as_str()) {
+                credentials.insert(name, header.value.to_string());
+            }
+        }
+        whole.push(b'\n');
+        whole.extend_from_slice(&body);
+        let path = request.url().split('?').next().unwrap_or_default();
+        let asked = Self {
+            what: format!("{} {path}", request.method()),
+            credentials,
+            whole,
+        };
+        Ok((asked, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+
+    fn is_known(&self) -> bool {
+        let mut bearers = CREDENTIALS[..2].iter();
+        bearers.any(|name| self.credentials.contains_key(*name))
+    }
 }
 
 /// A server on a port of its own; it ends with the process.
@@ -51,60 +115,65 @@ impl MockApi {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The prompts that arrived.
-    pub fn prompts(&self) -> Vec<Asked> {
+    /// Everything that was asked, in order.
+    pub fn asked(&self) -> Vec<Asked> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let prompts = asked
-            .iter()
-            .filter(|asked| asked.what == "POST /v1/messages");
-        prompts.cloned().collect()
+        asked.clone()
+    }
+
+    /// What was asked of one method and path.
+    pub fn asked_for(&self, what: &str) -> Vec<Asked> {
+        let mut asked = self.asked();
+        asked.retain(|asked| asked.what == what);
+        asked
+    }
+
+    /// Forgets what was asked so far, and hands it out.
+    pub fn take(&self) -> Vec<Asked> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *asked)
     }
 }
 
 fn serve(mut request: Request, record: &Mutex<Vec<Asked>>) -> Result<()> {
-    let mut body = String::new();
-    request.as_reader().read_to_string(&mut body)?;
-    let asked = describe(&request);
-    let known = asked.authorization.is_some() || asked.api_key.is_some();
-    let prompt = asked.what == "POST /v1/messages";
+    let (asked, body) = Asked::read(&mut request)?;
+    let response = respond(&asked, &body);
     record
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(asked);
-    let body: Value = serde_json::from_str(&body).unwrap_or_default();
-    let response = match (known, prompt) {
-        (false, _) => answer(401, &error("authentication_error", "no credential")),
-        (true, false) => answer(404, &error("not_found_error", "not served here")),
-        (true, true) if body["stream"] == true => stream(&body),
-        (true, true) => answer(200, &message(&body, true)),
-    };
     request.respond(response)?;
     Ok(())
 }
 
-fn describe(request: &Request) -> Asked {
-    let header = |name: &'static str| {
-        let mut headers = request.headers().iter();
-        let found = headers.find(|header| header.field.equiv(name));
-        found.map(|header| header.value.to_string())
-    };
-    let method = match request.method() {
-        Method::Get => "GET".to_owned(),
-        Method::Post => "POST".to_owned(),
-        other => other.to_string(),
-    };
-    let path = request.url().split('?').next().unwrap_or_default();
-    Asked {
-        what: format!("{method} {path}"),
-        authorization: header("authorization"),
-        api_key: header("x-api-key"),
+fn respond(asked: &Asked, body: &Value) -> Answer {
+    if !asked.is_known() {
+        return answer(401, &error("authentication_error", "no credential"));
     }
+    let Some((method, path)) = asked.what.split_once(' ') else {
+        return answer(400, &Value::Null);
+    };
+    let served = match (method, path) {
+        ("POST", "/v1/messages") => Some(anthropic::message(body)),
+        ("POST", "/api/internal") => Some(amp::result()),
+        _ => openai::respond(method, path, body),
+    };
+    served.unwrap_or_else(|| answer(404, &error("not_found_error", "not served here")))
 }
 
-type Answer = Response<std::io::Cursor<Vec<u8>>>;
+type Answer = Response<Cursor<Vec<u8>>>;
 
 fn answer(status: u16, body: &Value) -> Answer {
     typed(status, "application/json", body.to_string())
+}
+
+/// A stream of events, each with its `type` as its name.
+fn events(events: &[Value]) -> Answer {
+    let lines = events.iter().map(|event| {
+        let name = event["type"].as_str().unwrap_or_default();
+        format!("event: {name}\ndata: {event}\n\n")
+    });
+    typed(200, "text/event-stream", lines.collect())
 }
 
 fn typed(status: u16, content: &str, body: String) -> Answer {
@@ -117,41 +186,4 @@ fn typed(status: u16, content: &str, body: String) -> Answer {
 
 fn error(kind: &str, text: &str) -> Value {
     json!({ "type": "error", "error": { "type": kind, "message": text } })
-}
-
-fn message(request: &Value, whole: bool) -> Value {
-    let content = if whole {
-        json!([{ "type": "text", "text": ANSWER }])
-    } else {
-        json!([])
-    };
-    let stop = if whole {
-        json!("end_turn")
-    } else {
-        Value::Null
-    };
-    json!({
-        "id": "msg_1", "type": "message", "role": "assistant", "model": request["model"],
-        "content": content, "stop_reason": stop, "stop_sequence": null,
-        "usage": { "input_tokens": 1, "output_tokens": 1 },
-    })
-}
-
-/// The events of a streamed message, as the Messages API documents them.
-fn stream(request: &Value) -> Answer {
-    let text = json!({ "type": "text_delta", "text": ANSWER });
-    let stop = json!({ "stop_reason": "end_turn", "stop_sequence": null });
-    let events = [
-        json!({ "type": "message_start", "message": message(request, false) }),
-        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
-        json!({ "type": "content_block_delta", "index": 0, "delta": text }),
-        json!({ "type": "content_block_stop", "index": 0 }),
-        json!({ "type": "message_delta", "delta": stop, "usage": { "output_tokens": 1 } }),
-        json!({ "type": "message_stop" }),
-    ];
-    let lines = events.iter().map(|event| {
-        let name = event["type"].as_str().unwrap_or_default();
-        format!("event: {name}\ndata: {event}\n\n")
-    });
-    typed(200, "text/event-stream", lines.collect())
 }

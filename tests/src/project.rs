@@ -34,13 +34,17 @@ pub fn cache() -> Result<&'static Path> {
     Ok(CACHE.get_or_init(|| PathBuf::from(printed.trim())))
 }
 
-/// The real `claude`, a binary of about 380 MB.
-pub fn claude() -> Result<PathBuf> {
-    let claude = cache()?.join("claude/claude");
+/// An agent's real program, of 100 to 400 MB: `claude`, `codex`, `opencode` or
+/// `amp`.
+pub fn agent(name: &str) -> Result<PathBuf> {
+    let program = cache()?.join(name).join(name);
     ensure!(
-        claude.exists(),
-        "{} is not there; run 'scripts/setup claude'",
-        claude.display()
+        program.exists(),
+        "{} is not there; run 'scripts/setup agents'",
+        program.display()
     );
-    Ok(claude)
+    Ok(program)
 }
+
+/// The names of the agents whose programs there are.
+pub const AGENTS: [&str; 4] = ["claude", "codex", "opencode", "amp"];
