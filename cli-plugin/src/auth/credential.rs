@@ -209,13 +209,21 @@ impl<'a> Search<'a> {
         for (place, held) in trace {
             failure = failure.hint(format!("  {place:<width$}  {held}"));
         }
+        if let Held::Failed(error) = deciding {
+            failure.hints.extend(error.hint());
+        }
         let scope = chosen.scope.clone().unwrap_or(Scope::Global);
-        failure.hint(format!(
-            "set {} in {} of {}, or choose another auth_forward",
-            self.need.slot,
-            scope.table(agent),
-            config.file.display()
-        ))
+        let flags = format!("--agent {agent}{}", scope.flags());
+        let set = "docker jackin config auth set";
+        failure
+            .hint(format!(
+                "give it one in {}, or choose another mode:",
+                config.file.display()
+            ))
+            .hint(format!(
+                "  {set} {mode} {flags} --from 'op://vault/item/field'"
+            ))
+            .hint(format!("  {set} sync {flags}"))
     }
 }
 

@@ -185,16 +185,11 @@ proptest! {
         let trace = mode::trace(&config, cell, agent);
         let chosen = &trace.chosen;
         prop_assert_eq!(chosen.auth_mode.agent(), agent);
-        match nearest {
-            Some((mode, scope)) => {
-                prop_assert_eq!(chosen.auth_mode, mode);
-                prop_assert_eq!(chosen.scope.as_ref(), Some(&scope));
-            }
-            None => {
-                prop_assert_eq!(chosen.auth_mode, AuthMode::default_of(agent));
-                prop_assert_eq!(&chosen.scope, &None);
-            }
-        }
+        let (mode, scope) = match nearest {
+            Some((mode, scope)) => (mode, Some(scope)),
+            None => (AuthMode::default_of(agent), None),
+        };
+        prop_assert_eq!((chosen.auth_mode, &chosen.scope), (mode, &scope));
         prop_assert_eq!(chosen, &mode::resolve(&config, cell, agent));
     }
 

@@ -44,6 +44,20 @@ impl fmt::Display for Scope {
 }
 
 impl Scope {
+    /// The flags by which the commands name this scope, with a space before
+    /// each.
+    pub fn flags(&self) -> String {
+        let flag = |name: &str, value: &str| format!(" --{name} {}", shell_words::quote(value));
+        match self {
+            Self::Global => String::new(),
+            Self::Role(role) => flag("role", role),
+            Self::Workspace(workspace) => flag("workspace", workspace),
+            Self::WorkspaceRole(workspace, role) => {
+                flag("workspace", workspace) + &flag("role", role)
+            }
+        }
+    }
+
     /// The table of the configuration that this scope's `key` stands in.
     pub fn table(&self, key: &str) -> String {
         match self {

@@ -205,7 +205,9 @@ fn scenario_18_a_missing_credential_is_told_with_every_scope_that_was_asked() {
         [workspaces.w.env] ANTHROPIC_API_KEY          unset
         [roles.r.env] ANTHROPIC_API_KEY               unset
         [env] ANTHROPIC_API_KEY                       unset
-      set api_key in [workspaces.w.claude] of ~/config.toml, or choose another auth_forward
+      give it one in ~/config.toml, or choose another mode:
+        docker jackin config auth set api_key --agent claude --workspace w --from 'op://vault/item/field'
+        docker jackin config auth set sync --agent claude --workspace w
     "#);
 }
 

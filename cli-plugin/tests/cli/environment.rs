@@ -185,6 +185,13 @@ impl TestEnvironment {
 
     /// Gives a command with something on its standard input.
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        let mut child = self.command(arguments).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        self.outcome(&child.wait_with_output().unwrap())
+    }
+
+    /// A command as it would be given in the home folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_docker-jackin");
         let mut command = if rustix::process::geteuid().is_root() {
             let mut command = Command::new("unshare");
@@ -198,7 +205,7 @@ impl TestEnvironment {
             self.home().join("bin").display()
         );
         let socket = format!("unix://{}", self.home().join("docker.sock").display());
-        let mut child = command
+        command
             .args(arguments)
             .current_dir(self.home())
             .env_clear()
@@ -210,11 +217,8 @@ impl TestEnvironment {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        self.outcome(&child.wait_with_output().unwrap())
+            .stderr(Stdio::piped());
+        command
     }
 
     fn outcome(&self, output: &Output) -> Outcome {

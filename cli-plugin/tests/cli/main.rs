@@ -15,3 +15,4 @@ mod test_ps_command;
 mod test_purge_command;
 mod test_resolve_command;
 mod test_run_command;
+mod test_sources;

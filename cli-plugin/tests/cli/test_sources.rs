@@ -1,0 +1,155 @@
+//! Sources that ask a program, as a user meets them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::environment::TestEnvironment;
+
+const ROLE: &str = "[roles.web]\nimage = \"img\"\nagents = []\n";
+
+/// Waits for what a program notes, for 20 s at most.
+fn noted(path: &Path) -> String {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match fs::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+            _ => assert!(Instant::now() < until, "{} is not noted", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process runs; one that nobody waited for does not.
+fn runs(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat"));
+    status.is_ok_and(|status| !status.contains(") Z "))
+}
+
+#[test]
+fn an_interrupted_launch_ends_the_programs_it_asks_and_then_itself() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let environment = TestEnvironment::new("1.47");
+        let script = "sh -c 'echo $$ > ~/inner; sleep 600' & echo $$ > ~/outer; sleep 600";
+        environment.configure(&format!(
+            "{ROLE}[env]\nA = {{ cmd = [\"sh\", \"-c\", \"{script}\"] }}\n"
+        ));
+        let child = environment
+            .command(&["jackin", "run", "web"])
+            .spawn()
+            .unwrap();
+        let inner = noted(&environment.home().join("inner"));
+        let outer = noted(&environment.home().join("outer"));
+        assert!(runs(&inner) && runs(&outer));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(signal.as_raw()), "{output:?}");
+        assert!(!runs(&inner) && !runs(&outer), "a program is left");
+        assert_eq!(environment.docker_argv(), None);
+    }
+}
+
+#[test]
+fn a_signal_that_was_to_be_ignored_still_is() {
+    let environment = TestEnvironment::new("1.47");
+    environment.configure(&format!(
+        "{ROLE}[env]\nA = \"cmd:sh -c 'echo $$ > ~/began; while [ ! -e ~/go ]; do sleep 0.02; done; echo x'\"\n"
+    ));
+    let plain = environment.command(&["jackin", "run", "web"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(plain.get_program()).args(plain.get_args());
+    nohup.current_dir(environment.home()).env_clear();
+    nohup.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let mut child = nohup
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    noted(&environment.home().join("began"));
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    fs::write(environment.home().join("go"), "").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7), "docker was reached");
+}
+
+#[test]
+fn scenario_24_a_value_is_in_no_word_of_ours_at_any_level() {
+    let environment = TestEnvironment::new("1.47");
+    environment.write("bin/op", "#!/bin/sh\nprintf canary-op\n");
+    environment.write(
+        "bin/docker-credential-keep",
+        "#!/bin/sh\nprintf '{\"Secret\":\"canary-helper\"}'\n",
+    );
+    for program in ["op", "docker-credential-keep"] {
+        let path = environment.home().join("bin").join(program);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    environment.configure(&format!(
+        r#"{ROLE}[env]
+A = "op://vault/item/field"
+B = "helper:keep/https://x"
+C = {{ cmd = ["sh", "-c", "echo canary-cmd", "canary-argument"] }}
+D = "canary-plain"
+"#
+    ));
+    let outcome = environment.run(&["-D", "jackin", "run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let env = environment.ticket().payload.env;
+    let values: Vec<_> = env.iter().map(|one| one.value.expose()).collect();
+    assert_eq!(
+        values,
+        ["canary-op", "canary-helper", "canary-cmd", "canary-plain"]
+    );
+    let told = outcome.stdout + &outcome.stderr;
+    assert!(told.contains("asked a program"), "it is verbose: {told}");
+    let argv = environment.docker_argv().unwrap().join(" ");
+    let env = environment.docker_env();
+    for words in [&told, &argv, &env] {
+        assert!(!words.contains("canary"), "{words}");
+    }
+}
+
+#[test]
+fn scenario_16_all_that_fails_is_told_at_once_with_what_to_do() {
+    let environment = TestEnvironment::new("1.47");
+    environment.configure(
+        r#"[roles.web]
+image = "img"
+agents = ["claude"]
+[claude]
+auth_forward = "oauth_token"
+oauth_token = "helper:keep/https://x"
+[env]
+A = "cmd:sh -c 'echo no such entry >&2; exit 1'"
+B = "op://-vault/item/field"
+"#,
+    );
+    let outcome = environment.run(&["jackin", "run", "web"]);
+    assert_eq!(outcome.code, 125);
+    assert_snapshot!(outcome.stderr, @r#"
+    docker-jackin: 3 values could not be had
+      no credential for claude: mode oauth_token needs one
+        claude auth_forward = "oauth_token", chosen by global
+        CLAUDE_CODE_OAUTH_TOKEN was looked for in:
+          [claude] oauth_token                     declared, but helper:keep/https://x: `docker-credential-keep` is not in PATH
+          [roles.web.env] CLAUDE_CODE_OAUTH_TOKEN  unset
+          [env] CLAUDE_CODE_OAUTH_TOKEN            unset
+        install `docker-credential-keep`, or add its folder to PATH as an absolute path
+        give it one in $HOME/.docker/jackin/config.toml, or choose another mode:
+          docker jackin config auth set oauth_token --agent claude --from 'op://vault/item/field'
+          docker jackin config auth set sync --agent claude
+      no value for A ($HOME/.docker/jackin/config.toml:8): cmd:sh: it failed (exit status: 1): no such entry
+      no value for B ($HOME/.docker/jackin/config.toml:9): it is no reference of 1Password: one of its parts begins with `-`, as a flag does; name it by its ID
+    "#);
+    assert_eq!(environment.docker_argv(), None);
+}
