@@ -23,10 +23,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use ask::Trouble;
 pub use child::NoAnswer;
+pub(crate) use child::{Answer, Question};
 pub use command::{Line, NoCommand};
 pub use error::SourceError;
 pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
+pub(crate) use interrupt::Watch;
 pub use op::{NoReference, OpTrouble, Reference};
 pub use reading::{Wanted, read_all};
 

@@ -34,26 +34,26 @@ const CLOSE: Duration = Duration::from_millis(2);
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A program that is asked, with all it is given.
-pub(super) struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// The program's file.
-    pub(super) program: &'a Path,
+    pub(crate) program: &'a Path,
     /// Its arguments.
-    pub(super) arguments: Vec<&'a str>,
+    pub(crate) arguments: Vec<&'a str>,
     /// Its whole environment.
-    pub(super) variables: Vec<(OsString, OsString)>,
+    pub(crate) variables: Vec<(OsString, OsString)>,
     /// The folder that it runs in.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// What it reads on its standard input, which is else empty: never ours.
-    pub(super) input: Option<&'a [u8]>,
+    pub(crate) input: Option<&'a [u8]>,
     /// How long it may take.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 /// What a program answered.
-pub(super) struct Answer {
-    pub(super) status: ExitStatus,
-    pub(super) output: Zeroizing<Vec<u8>>,
-    pub(super) complaint: Zeroizing<Vec<u8>>,
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: Zeroizing<Vec<u8>>,
+    pub(crate) complaint: Zeroizing<Vec<u8>>,
 }
 
 /// Why a program gave no answer.
@@ -89,7 +89,7 @@ pub enum NoAnswer {
 
 impl Question<'_> {
     /// Runs the program until it has ended, or the time is over.
-    pub(super) fn ask(&self, watch: &Watch) -> Result<Answer, NoAnswer> {
+    pub(crate) fn ask(&self, watch: &Watch) -> Result<Answer, NoAnswer> {
         let mut child = Asked(self.spawn()?);
         child.feed(self.input)?;
         child.answer(self.limit, watch)

@@ -23,12 +23,12 @@ struct Shared {
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
 /// As long as it lives, a signal is noted for the programs that are asked.
-pub(super) struct Watch(&'static Shared);
+pub(crate) struct Watch(&'static Shared);
 
 impl Watch {
     /// Begins to note signals. One that this process was started to ignore, as
     /// `nohup` does, stays ignored, also by docker afterwards.
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let shared = SHARED.get_or_init(register);
         shared.idle.store(false, Ordering::SeqCst);
         Self(shared)
