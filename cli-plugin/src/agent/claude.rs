@@ -4,6 +4,7 @@
 //! was measured with its own binary (2.1.330) against a stand-in of the API.
 
 mod host_login;
+mod keychain;
 
 use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
 use jackin_oci_hook::secret::Secret;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub use host_login::{account, login, read as read_host_login};
+pub use keychain::KeychainError;
 
 use super::login::{NoVariable, Setting};
 use super::own_file::OwnFile;

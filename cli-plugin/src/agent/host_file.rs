@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
+use super::claude::KeychainError;
+
 /// Why a file that is there is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum HostFileError {
@@ -37,6 +39,19 @@ pub enum HostFileError {
         /// The largest size that is read, in bytes.
         limit: u64,
     },
+    /// The login lies in the macOS Keychain, which does not give it.
+    #[error(transparent)]
+    Keychain(#[from] KeychainError),
+}
+
+impl HostFileError {
+    /// What the user can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Keychain(error) => error.remedy(),
+            _ => "make the file your own and readable, or choose another auth_forward",
+        }
+    }
 }
 
 /// Reads `path`, which may be a link to somewhere below `allowed` (the home,

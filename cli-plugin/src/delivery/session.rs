@@ -54,8 +54,7 @@ pub(super) fn login(
     let agent = chosen.auth_mode.agent();
     let found = agent.host_login(circumstances.host).map_err(|error| {
         let message = format!("failed to read {agent}'s login on this host: {error}");
-        Failure::new(Kind::Configuration, message)
-            .hint("make the file your own and readable, or choose another auth_forward")
+        Failure::new(Kind::Configuration, message).hint(error.remedy())
     })?;
     let own = own(circumstances, agent);
     let last = circumstances.logins_at_launch.get(agent.word());

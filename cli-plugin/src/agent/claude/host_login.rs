@@ -1,10 +1,13 @@
 //! Claude's login on the host: read, checked, and copied without the refresh
 //! token, which is single-use and stays where it is.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::keychain::{self, SECURITY};
 use super::{CREDENTIALS, SETTINGS};
 use crate::agent::host_file::HostFileError;
 use crate::agent::json;
@@ -28,6 +31,7 @@ pub fn read(host: &Host) -> Result<Found, HostFileError> {
     let bytes = CREDENTIALS.read(host, CREDENTIALS_LIMIT)?;
     Ok(match bytes {
         Some(bytes) => Found::at(origin, login(&bytes)),
+        None if cfg!(target_os = "macos") => keychain::read(Path::new(SECURITY), host)?,
         None => Found::Missing(origin),
     })
 }
@@ -174,14 +178,14 @@ mod tests {
         assert!(matches!(read(&moved).unwrap(), Found::Login(_)));
         // It may lead back into the home, and nowhere else.
         let link = elsewhere.path().join(".credentials.json");
-        let lead_to = |target: &std::path::Path| {
+        let lead_to = |target: &Path| {
             fs::remove_file(&link).unwrap();
             std::os::unix::fs::symlink(target, &link).unwrap();
             read(&moved)
         };
         let at_home = host.home().join(".claude/.credentials.json");
         assert!(matches!(lead_to(&at_home).unwrap(), Found::Login(_)));
-        assert!(lead_to(std::path::Path::new("/etc/passwd")).is_err());
+        assert!(lead_to(Path::new("/etc/passwd")).is_err());
     }
 
     #[test]
