@@ -194,6 +194,48 @@ fn scenario_52_it_can_be_dropped_from_another_namespace() {
     assert_eq!(mounts_below(room.folder.path()), 0);
 }
 
+/// As systemd has `/run`.
+#[test]
+fn on_a_shared_mount_it_is_private_all_the_same_and_leaves_no_copy() {
+    let room = Room::new();
+    let run = room.folder.path().join("run");
+    let elsewhere = room.folder.path().join("elsewhere");
+    for folder in [&run, &elsewhere] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let none = None::<&str>;
+    mount(Some("tmpfs"), &run, Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    mount(none, &run, none, MsFlags::MS_SHARED, none).unwrap();
+    let room = Room {
+        container: std::fs::File::open(&run).unwrap().into(),
+        folder: room.folder,
+    };
+    let clone = room.keep(&["one"]);
+    // A namespace that follows ours, as those of services do.
+    let (path, inside) = (run.clone(), elsewhere.clone());
+    let (ready, wait) = std::sync::mpsc::channel::<()>();
+    let (say, hear) = std::sync::mpsc::channel();
+    let follower = std::thread::spawn(move || {
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        say.send(mounts_below(&path)).unwrap();
+        wait.recv().unwrap();
+        (mounts_below(&path), mounts_below(&inside))
+    });
+    assert_eq!(hear.recv().unwrap(), 1);
+    // What the container mounts on its own side stays there.
+    clone
+        .attach(std::fs::File::open(&elsewhere).unwrap())
+        .unwrap();
+    std::fs::create_dir(elsewhere.join("sub")).unwrap();
+    let sub = elsewhere.join("sub");
+    mount(Some("tmpfs"), &sub, Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    assert_eq!((mounts_below(&run), mounts_below(&elsewhere)), (1, 1));
+    room.kept().drop_it().unwrap();
+    ready.send(()).unwrap();
+    assert_eq!(follower.join().unwrap(), (0, 0));
+    assert_eq!(mounts_below(&run), 0);
+}
+
 #[test]
 fn removing_a_tree_stops_at_a_mount() {
     let room = Room::new();
