@@ -252,3 +252,7 @@ fn together(mut failures: Vec<Failure>) -> Option<Failure> {
 #[cfg(test)]
 #[path = "delivery/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "delivery/agents_tests.rs"]
+mod agents_tests;

@@ -61,7 +61,10 @@ impl<'a> Need<'a> {
     fn shown(&self) -> String {
         match (self.variable, self.provider) {
             (Some(variable), _) => variable.to_owned(),
-            (None, provider) => format!("a key of {}", provider.unwrap_or("its provider")),
+            (None, provider) => {
+                let provider = provider.unwrap_or("its provider");
+                format!("a key of {provider} (which no variable in [env] names)")
+            }
         }
     }
 }

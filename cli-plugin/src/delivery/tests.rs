@@ -13,16 +13,16 @@ use crate::config;
 use crate::host::Host;
 
 /// A home with a configuration in it, and what the container is started with.
-struct Scene {
-    home: tempfile::TempDir,
-    shell: Vec<(String, String)>,
-    given: BTreeSet<String>,
-    workspace: Option<&'static str>,
-    agents: Vec<Agent>,
+pub(super) struct Scene {
+    pub(super) home: tempfile::TempDir,
+    pub(super) shell: Vec<(String, String)>,
+    pub(super) given: BTreeSet<String>,
+    pub(super) workspace: Option<&'static str>,
+    pub(super) agents: Vec<Agent>,
 }
 
 impl Scene {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("config.toml");
         fs::write(&file, text).unwrap();
@@ -36,11 +36,11 @@ impl Scene {
         }
     }
 
-    fn prepare(&self) -> Result<Prepared, Failure> {
+    pub(super) fn prepare(&self) -> Result<Prepared, Failure> {
         self.prepare_again(None, &BTreeMap::new())
     }
 
-    fn prepare_again(
+    pub(super) fn prepare_again(
         &self,
         last: Option<&Payload>,
         modes: &BTreeMap<String, String>,
@@ -65,18 +65,18 @@ impl Scene {
     }
 
     /// `NAME=value …` of what is delivered.
-    fn env(&self) -> String {
+    pub(super) fn env(&self) -> String {
         env_of(&self.prepare().unwrap().payload)
     }
 
     /// The failure, with the temporary folder's name taken out.
-    fn failure(&self) -> String {
+    pub(super) fn failure(&self) -> String {
         let told = self.prepare().unwrap_err().to_string();
         told.replace(self.home.path().to_str().unwrap(), "~")
     }
 }
 
-fn env_of(payload: &Payload) -> String {
+pub(super) fn env_of(payload: &Payload) -> String {
     let env = payload.env.iter();
     env.map(|one| format!("{}={}", one.name, one.value.expose()))
         .collect::<Vec<_>>()
