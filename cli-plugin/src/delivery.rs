@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
+use secrecy::SecretString;
 
 pub use login::{AuthLine, Outlook};
 use login::{Login, Plan};
@@ -21,7 +22,7 @@ use crate::auth::scope::Cell;
 use crate::config::{Config, Value};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
-use crate::source::{self, Shell, Source, Wanted};
+use crate::source::{self, Shell, Source, SourceError, Wanted};
 
 /// Everything that decides what a container is given.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,42 @@ pub struct Provided {
 /// # Errors
 /// All the credentials and variables that cannot be had, together.
 pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
+    prepare_by(circumstances, source::read_all)
+}
+
+/// What a container would be given, without what it is: what can be said
+/// before any program is asked for a value.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// One line an agent.
+    pub lines: Vec<AuthLine>,
+    /// Further words for the user.
+    pub warnings: Vec<String>,
+    /// What each agent's login would be.
+    pub provided: Vec<Provided>,
+    /// What the source of each variable is.
+    pub sources: BTreeMap<String, String>,
+}
+
+/// Rehearses a launch: all that is decided and read for it, but for what a
+/// program would have to be asked.
+///
+/// # Errors
+/// As [`prepare`], as far as it gets.
+pub fn rehearse(circumstances: Circumstances<'_>) -> Result<Rehearsed, Failure> {
+    // Its payload has values that are none, and goes nowhere.
+    let prepared = prepare_by(circumstances, source::read_without_asking)?;
+    Ok(Rehearsed {
+        lines: prepared.lines,
+        warnings: prepared.warnings,
+        provided: prepared.provided,
+        sources: prepared.sources,
+    })
+}
+
+type Reader = fn(&Host, &[Wanted<'_>]) -> Vec<Result<SecretString, SourceError>>;
+
+fn prepare_by(circumstances: Circumstances<'_>, read: Reader) -> Result<Prepared, Failure> {
     let modes: Vec<ChosenMode> = circumstances
         .agents
         .iter()
@@ -105,7 +142,7 @@ pub fn prepare(circumstances: Circumstances<'_>) -> Result<Prepared, Failure> {
         .iter()
         .map(|(name, value)| circumstances.wanted(value, name.as_str(), circumstances.shell));
     let wanted: Vec<Wanted<'_>> = credentials.chain(variables).collect();
-    let mut read = source::read_all(circumstances.host, &wanted).into_iter();
+    let mut read = read(circumstances.host, &wanted).into_iter();
 
     let mut prepared = Prepared {
         sources: sources_of(&wanted),

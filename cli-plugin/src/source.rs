@@ -30,7 +30,7 @@ pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
 pub(crate) use interrupt::Watch;
 pub use op::{NoReference, OpTrouble, Reference};
-pub use reading::{Wanted, read_all};
+pub use reading::{Wanted, read_all, read_without_asking};
 
 use crate::config::Written;
 
@@ -103,6 +103,11 @@ impl Source {
             Self::Command(line) => line.identity(),
             other => other.to_string(),
         }
+    }
+
+    /// Whether a program has to be run for it.
+    pub fn asks_a_program(&self) -> bool {
+        matches!(self, Self::Op(_) | Self::Helper(_) | Self::Command(_))
     }
 
     /// Whether it can be read only while its user is there: later the shell of

@@ -3,18 +3,19 @@
 
 mod listing;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::Args;
 
+use crate::command::screen;
+use crate::command::status::Format;
 use crate::engine::here;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::host::Host;
 use crate::launch::containers_of;
 use crate::plugin::global_flags::GlobalFlags;
-use listing::{Entry, table};
+use listing::{Entry, Listing};
 
 /// List the containers that docker-jackin started for you
 ///
@@ -34,15 +35,6 @@ pub struct Arguments {
     format: Format,
 }
 
-/// How a list is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// Shows them.
 ///
 /// # Errors
@@ -53,13 +45,9 @@ pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failu
     let now = SystemTime::now();
     let containers = containers_of(&engine, host.uid(), now)?.into_iter();
     let shown = containers.filter(|one| arguments.all || one.is_running());
-    let entries: Vec<_> = shown.map(Entry::from).collect();
-    let text = match arguments.format {
-        Format::Text => table(&entries, now),
-        Format::Json => serde_json::to_string_pretty(&entries)
-            .map_err(|error| Failure::new(Kind::Internal, error))?,
+    let listing = Listing {
+        entries: shown.map(Entry::from).collect(),
+        now,
     };
-    // A reader that has gone is no trouble of ours.
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
-    Ok(ExitCode::SUCCESS)
+    screen::show(&listing, arguments.format)
 }

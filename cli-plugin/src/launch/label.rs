@@ -1,7 +1,6 @@
 //! The labels of a container that we started: names only, nothing that is
 //! secret or tells whose account a login belongs to.
 
-use super::LaunchId;
 use crate::agent::Agent;
 use crate::auth::scope::Cell;
 
@@ -24,7 +23,7 @@ pub const LAUNCH: &str = "dev.jackin.launch";
 pub const AGENTS: &str = "dev.jackin.agents";
 
 /// The labels of a container, as `name=value`.
-pub fn all(cell: Cell<'_>, owner: u32, launch: &LaunchId, agents: &[Agent]) -> Vec<String> {
+pub fn all(cell: Cell<'_>, owner: u32, launch: &str, agents: &[Agent]) -> Vec<String> {
     let mut labels = Vec::new();
     labels.extend(cell.role.map(|role| format!("{ROLE}={role}")));
     let workspace = cell.workspace;

@@ -107,6 +107,12 @@ impl TestEnvironment {
         &self.engine
     }
 
+    /// Whether anything was made for tickets or records. Only root has a
+    /// folder of its own for that in a test.
+    pub(crate) fn has_folder(&self) -> bool {
+        rustix::process::geteuid().is_root() && self.run.path().join("docker-jackin").exists()
+    }
+
     /// The folder of launch records.
     pub(crate) fn launches(&self) -> PathBuf {
         let uid = rustix::process::geteuid().as_raw();
@@ -136,22 +142,9 @@ impl TestEnvironment {
         self.write(".claude/.credentials.json", &login);
     }
 
-    /// A running container of this user, with a role and agents, of a launch
-    /// that nothing was written down about.
-    pub(crate) fn served(&self, name: &str, role: &str, agents: &str) -> Container {
-        let uid = rustix::process::geteuid().as_raw().to_string();
-        let labels = [
-            ("dev.jackin.owner", uid.as_str()),
-            ("dev.jackin.launch", "0123456789abcdef"),
-            ("dev.jackin.role", role),
-            ("dev.jackin.agents", agents),
-        ];
-        Container::running(name, &labels)
-    }
-
-    /// Puts such a container into the engine.
+    /// Puts a running container of this user into the engine.
     pub(crate) fn serve(&self, name: &str, role: &str, agents: &str) {
-        self.engine.add(self.served(name, role, agents));
+        self.engine.add(Container::served(name, role, agents));
     }
 
     /// Puts the container into the engine that docker was called for last, as

@@ -8,6 +8,7 @@
 
 mod environment;
 mod stand_in_engine;
+mod test_dry_run;
 mod test_eject_command;
 mod test_exec_command;
 mod test_plugin;

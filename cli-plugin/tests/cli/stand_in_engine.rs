@@ -36,6 +36,19 @@ impl Container {
         }
     }
 
+    /// A running container of this user, with a role and agents, of a launch
+    /// that nothing was written down about.
+    pub(crate) fn served(name: &str, role: &str, agents: &str) -> Self {
+        let uid = rustix::process::geteuid().as_raw().to_string();
+        let labels = [
+            ("dev.jackin.owner", uid.as_str()),
+            ("dev.jackin.launch", "0123456789abcdef"),
+            ("dev.jackin.role", role),
+            ("dev.jackin.agents", agents),
+        ];
+        Self::running(name, &labels)
+    }
+
     /// The same in another state.
     pub(crate) fn state(mut self, state: &'static str) -> Self {
         self.state = state;

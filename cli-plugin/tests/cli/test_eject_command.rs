@@ -11,11 +11,9 @@ fn the_containers_of_the_role_are_stopped_and_removed_and_no_others() {
     environment.serve("web-1", "web", "claude");
     environment
         .engine()
-        .add(environment.served("web-2", "web", "claude").state("exited"));
+        .add(Container::served("web-2", "web", "claude").state("exited"));
     environment.serve("api-1", "api", "claude");
-    let forged = environment
-        .served("forged", "web", "claude")
-        .runtime("runc");
+    let forged = Container::served("forged", "web", "claude").runtime("runc");
     environment.engine().add(forged);
     let labels = [("dev.jackin.owner", "4711"), ("dev.jackin.role", "web")];
     environment
@@ -43,7 +41,7 @@ fn the_containers_of_the_role_are_stopped_and_removed_and_no_others() {
 fn only_those_of_the_workspaces_go_when_some_are_named() {
     let environment = TestEnvironment::new("1.45");
     for (name, workspace) in [("one", "a"), ("two", "b"), ("three", "c")] {
-        let served = environment.served(name, "web", "claude");
+        let served = Container::served(name, "web", "claude");
         environment
             .engine()
             .add(served.label("dev.jackin.workspace", workspace));
@@ -75,7 +73,7 @@ fn what_the_engine_does_not_remove_is_named_and_the_rest_goes() {
     environment.serve("web-1", "web", "claude");
     environment
         .engine()
-        .add(environment.served("stuck", "web", "claude").stuck());
+        .add(Container::served("stuck", "web", "claude").stuck());
     let outcome = environment.run(&["eject", "web"]);
     assert_eq!(outcome.code, 125);
     assert_eq!(outcome.stdout, "removed container web-1\n");

@@ -50,7 +50,7 @@ fn a_stopped_container_of_the_role_does_not_stand_in_the_way() {
     let environment = with_web();
     environment
         .engine()
-        .add(environment.served("web-2", "web", "claude").state("exited"));
+        .add(Container::served("web-2", "web", "claude").state("exited"));
     assert_eq!(
         called(&environment, &["exec", "web"]),
         "exec|-i|web-1|claude"
@@ -120,7 +120,7 @@ fn a_role_without_a_running_container_is_refused_with_how_to_start_one() {
     docker-jackin: no container of role web runs
       start one with: docker jackin run web
     ");
-    let ended = environment.served("web-1", "web", "claude").state("exited");
+    let ended = Container::served("web-1", "web", "claude").state("exited");
     environment.engine().add(ended);
     let told = refused(&environment, 1, &["exec", "web"]);
     assert_snapshot!(told, @r"
@@ -148,9 +148,7 @@ fn a_container_that_is_not_ours_is_refused_with_what_to_do() {
       for a plain process in it: docker exec db <command>
     ");
     // An image can bring our labels, but not our runtime.
-    let forged = environment
-        .served("forged", "web", "claude")
-        .runtime("runc");
+    let forged = Container::served("forged", "web", "claude").runtime("runc");
     environment.engine().add(forged);
     let told = refused(&environment, 1, &["exec", "web"]);
     assert_snapshot!(told, @r#"

@@ -40,14 +40,12 @@ fn running_containers_are_listed_with_modes_and_the_end_of_their_login() {
     let environment = with_launches(1_000_000_000);
     // Without a record little is known, and one of another runtime is not ours.
     environment.serve("lost", "web", "claude");
-    let forged = environment
-        .served("forged", "web", "claude")
-        .runtime("runc");
+    let forged = Container::served("forged", "web", "claude").runtime("runc");
     environment.engine().add(forged);
     environment.engine().add(Container::running("other", &[]));
     environment
         .engine()
-        .add(environment.served("ended", "web", "").state("exited"));
+        .add(Container::served("ended", "web", "").state("exited"));
     let outcome = environment.run(&["ps"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     let ended = outcome.stdout.find("claude ended ").unwrap() + "claude ended ".len();

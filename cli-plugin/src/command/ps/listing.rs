@@ -1,16 +1,26 @@
 //! The list of containers, as data and as a table.
 
-use std::fmt::Write;
+use std::fmt::{self, Display};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::command::columns::Columns;
 use crate::launch::{Container, Login};
 use crate::span;
 
 /// What stands where something is not known.
 const UNKNOWN: &str = "-";
+
+/// The list, as it is at a time.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Listing {
+    pub(super) entries: Vec<Entry>,
+    #[serde(skip)]
+    pub(super) now: SystemTime,
+}
 
 /// A container in the list.
 #[derive(Debug, Serialize)]
@@ -90,35 +100,22 @@ impl EntryAgent {
     }
 }
 
-/// The list as a table with a line for each container.
-pub(super) fn table(entries: &[Entry], now: SystemTime) -> String {
-    const HEAD: [&str; 6] = [
-        "NAME",
-        "ROLE",
-        "WORKSPACE",
-        "AGENTS",
-        "STATUS",
-        "LOGIN ENDS",
-    ];
-    let mut lines = vec![HEAD.map(str::to_owned)];
-    lines.extend(entries.iter().map(|entry| cells(entry, now)));
-    let mut widths = [0; HEAD.len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
+impl Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heading = [
+            "NAME",
+            "ROLE",
+            "WORKSPACE",
+            "AGENTS",
+            "STATUS",
+            "LOGIN ENDS",
+        ];
+        let mut columns = Columns::new(&heading);
+        for entry in &self.entries {
+            columns.push(cells(entry, self.now));
         }
+        columns.fmt(f)
     }
-    let mut table = String::new();
-    for line in lines {
-        let mut text = String::new();
-        for (cell, width) in line.iter().zip(widths) {
-            // Three spaces between columns, as docker has them.
-            let _ = write!(text, "{cell:<width$}   ");
-        }
-        table.push_str(text.trim_end());
-        table.push('\n');
-    }
-    table
 }
 
 fn cells(entry: &Entry, now: SystemTime) -> [String; 6] {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::given;
 use crate::agent::Agent;
-use crate::config::{Config, nearest};
+use crate::config::Config;
 use crate::docker::given_flags::GivenFlags;
 use crate::failure::{Failure, Kind};
 use crate::request;
@@ -89,10 +89,7 @@ impl Subject {
             return Err(Failure::new(Kind::Usage, message)
                 .hint(format!("they are `agents` of [roles.{name}] in {file}")));
         }
-        let role = config
-            .roles
-            .get(&name)
-            .ok_or_else(|| unknown(&name, config))?;
+        let role = &config.roles[config.known_role(&name)?];
         let subject = Self {
             image: role.image.clone(),
             agents: role.agents.clone(),
@@ -118,21 +115,12 @@ impl Subject {
     }
 }
 
-fn unknown(name: &str, config: &Config) -> Failure {
-    let failure = Failure::new(Kind::Usage, format!("unknown role {name:?}"));
-    match nearest(name, config.roles.keys().map(String::as_str)) {
-        Some(meant) => failure.hint(format!("did you mean {meant:?}?")),
-        None => failure.hint(roles_hint(config)),
-    }
-}
-
 fn roles_hint(config: &Config) -> String {
-    let file = config.file.display();
     if config.roles.is_empty() {
-        return format!("add one to {file}: [roles.NAME] with `image` and `agents`");
+        return "there is none yet; add one: docker jackin role add".to_owned();
     }
     let names: Vec<_> = config.roles.keys().map(String::as_str).collect();
-    format!("roles in {file}: {}", names.join(", "))
+    format!("there are: {}", names.join(", "))
 }
 
 /// Puts back the `--` that a command-line parser has swallowed, when it stood
