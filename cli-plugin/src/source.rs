@@ -188,6 +188,29 @@ mod tests {
     }
 
     #[test]
+    fn scenario_24_no_refusal_of_a_form_shows_what_was_written() {
+        for written in [
+            "op://canary",
+            "op://a/b/c?canary",
+            "op://a/-canary/c",
+            "op://a/b/canary\u{7}",
+            "helper:CANARY/canary",
+            "helper:canary",
+            "helper:x/https://me:canary@host",
+            "cmd:'canary",
+            "cmd:./canary",
+            "cmd:",
+            "file:canary",
+            "$canary-",
+            "keychain:canary",
+        ] {
+            let error = Source::parse(&Written::Text(written.into())).err().unwrap();
+            let told = format!("{error} {error:?} {:?}", error.hint()).to_lowercase();
+            assert!(!told.contains("canary"), "{written}: {told}");
+        }
+    }
+
+    #[test]
     fn scenario_15_an_account_is_part_of_what_a_source_is() {
         let written = |account: Option<&str>| Written::Op {
             reference: "op://a/b/c".into(),

@@ -115,6 +115,10 @@ impl Credential {
             return Err(ask::failed(answer.status, said));
         }
         let found: Answer = serde_json::from_slice(output).map_err(|_| Trouble::NoCredential)?;
+        // So says Debian's `docker-credential-pass` 0.6.4 of what it has not.
+        if found.secret.expose().is_empty() {
+            return Err(Trouble::NotKept);
+        }
         ask::text(found.secret.expose().as_bytes())
     }
 }

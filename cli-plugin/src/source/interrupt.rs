@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::Signal;
 use signal_hook::flag;
@@ -18,6 +18,8 @@ struct Shared {
     idle: Arc<AtomicBool>,
     /// The signal that came while somebody was asked; 0 for none.
     came: Arc<AtomicUsize>,
+    /// How many are waiting for programs: the last of them ends this process.
+    watching: Mutex<usize>,
 }
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
@@ -30,6 +32,8 @@ impl Watch {
     /// `nohup` does, stays ignored, also by docker afterwards.
     pub(crate) fn begin() -> Self {
         let shared = SHARED.get_or_init(register);
+        let mut watching = shared.watching();
+        *watching += 1;
         shared.idle.store(false, Ordering::SeqCst);
         Self(shared)
     }
@@ -45,6 +49,11 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
+        let mut watching = self.0.watching();
+        *watching -= 1;
+        if *watching > 0 {
+            return;
+        }
         self.0.idle.store(true, Ordering::SeqCst);
         if let Some(signal) = self.signal() {
             // Comes back only if it failed; the failure is then told as any.
@@ -53,10 +62,17 @@ impl Drop for Watch {
     }
 }
 
+impl Shared {
+    fn watching(&self) -> MutexGuard<'_, usize> {
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn register() -> Shared {
     let shared = Shared {
         idle: Arc::new(AtomicBool::new(true)),
         came: Arc::new(AtomicUsize::new(0)),
+        watching: Mutex::new(0),
     };
     let ignored = ignored_signals();
     for signal in SIGNALS.map(Signal::as_raw) {

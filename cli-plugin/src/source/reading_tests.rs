@@ -54,6 +54,7 @@ case $server in
     https://api.example.com/v1) printf '{"ServerURL":"%s","Username":"me","Secret":"kept \\u003c in it"}\n' "$server" ;;
     https://locked) echo 'gpg: decryption failed: No secret key' >&2; exit 2 ;;
     https://broken) printf '{"Secret":"canary' ; exit 1 ;;
+    https://unknown) printf '{"ServerURL":"%s","Username":"","Secret":""}\n' "$server" ;;
     https://strange) printf '{"Username":"canary"}' ;;
     *) printf 'credentials not found in native keychain'; exit 1 ;;
 esac
@@ -316,12 +317,15 @@ fn scenario_22_a_flag_like_segment_is_refused_before_anything_is_run() {
 fn a_helper_that_has_nothing_is_told_from_one_that_fails() {
     let wanted = texts([
         "helper:keep/https://other",
+        "helper:keep/https://unknown",
         "helper:keep/https://locked",
         "helper:keep/https://broken",
         "helper:keep/https://strange",
     ]);
     assert_snapshot!(Machine::new().read(&wanted, QUICK).join("\n"), @r#"
     error: helper:keep/https://other: the helper keeps nothing for this server
+      store it first: give the helper's verb `store` {"ServerURL": …, "Username": …, "Secret": …} on stdin
+    error: helper:keep/https://unknown: the helper keeps nothing for this server
       store it first: give the helper's verb `store` {"ServerURL": …, "Username": …, "Secret": …} on stdin
     error: helper:keep/https://locked: it failed (exit status: 2): gpg: decryption failed: No secret key
     error: helper:keep/https://broken: it failed (exit status: 1)

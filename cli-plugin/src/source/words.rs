@@ -1,6 +1,8 @@
 //! What may be shown of a program's words: they may hold the very secret that
 //! it was asked for.
 
+use zeroize::Zeroizing;
+
 /// The longest line that is shown, in characters.
 const MAX_SHOWN: usize = 200;
 
@@ -17,12 +19,12 @@ const HIDDEN: &str = "<hidden>";
 /// What we know to be no secret is in `known`. Any other word that looks like
 /// a token is hidden, since a tool may print the request it made.
 pub(super) fn first_line(complaint: &[u8], output: &[u8], known: &str) -> Option<String> {
-    let complaint = String::from_utf8_lossy(complaint);
+    let complaint = Zeroizing::new(String::from_utf8_lossy(complaint).into_owned());
     let line = complaint
         .lines()
         .map(str::trim)
         .find(|line| !line.is_empty())?;
-    let output = String::from_utf8_lossy(output);
+    let output = Zeroizing::new(String::from_utf8_lossy(output).into_owned());
     let mut printed = output
         .lines()
         .map(str::trim)

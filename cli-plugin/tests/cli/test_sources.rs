@@ -8,11 +8,29 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
+use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::environment::TestEnvironment;
+use super::environment::{Outcome, TestEnvironment};
 
 const ROLE: &str = "[roles.web]\nimage = \"img\"\nagents = []\n";
+
+/// Puts a program into `PATH`.
+fn program(environment: &TestEnvironment, name: &str, script: &str) {
+    let path = environment.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The container's next start, as the engine's side asks for it.
+fn start_again(environment: &TestEnvironment) -> Outcome {
+    let ticket = environment.ticket();
+    let question = to_wiped_json(&Resolution {
+        schema: SCHEMA,
+        request: ticket.request.unwrap(),
+        payload: ticket.payload,
+    });
+    environment.run_with_input(&["resolve"], &question.unwrap())
+}
 
 /// Waits for what a program notes, for 20 s at most.
 fn noted(path: &Path) -> String {
@@ -85,15 +103,12 @@ fn a_signal_that_was_to_be_ignored_still_is() {
 #[test]
 fn scenario_24_a_value_is_in_no_word_of_ours_at_any_level() {
     let environment = TestEnvironment::new("1.47");
-    environment.write("bin/op", "#!/bin/sh\nprintf canary-op\n");
-    environment.write(
-        "bin/docker-credential-keep",
-        "#!/bin/sh\nprintf '{\"Secret\":\"canary-helper\"}'\n",
+    program(&environment, "op", "printf canary-op");
+    program(
+        &environment,
+        "docker-credential-keep",
+        r#"printf '{"Secret":"canary-helper"}'"#,
     );
-    for program in ["op", "docker-credential-keep"] {
-        let path = environment.home().join("bin").join(program);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
     environment.configure(&format!(
         r#"{ROLE}[env]
 A = "op://vault/item/field"
@@ -152,4 +167,31 @@ B = "op://-vault/item/field"
       no value for B ($HOME/.docker/jackin/config.toml:9): it is no reference of 1Password: one of its parts begins with `-`, as a flag does; name it by its ID
     "#);
     assert_eq!(environment.docker_argv(), None);
+}
+
+#[test]
+fn scenario_44_a_restart_asks_nobody_and_keeps_what_was_delivered() {
+    let environment = TestEnvironment::new("1.47");
+    program(&environment, "op", "printf from-op");
+    let text = |reference: &str| {
+        format!("{ROLE}[env]\nA = \"{reference}\"\nB = \"cmd:printf from-cmd\"\nC = \"later\"\n")
+    };
+    environment.configure(&text("op://vault/item/field"));
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    // From now on it must not be run.
+    program(&environment, "op", "echo asked > ~/asked; printf other");
+
+    let again = start_again(&environment);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let resolved: Resolved = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(resolved.payload, environment.ticket().payload);
+
+    environment.configure(&text("op://vault/item/other"));
+    let changed = start_again(&environment);
+    assert_eq!((changed.code, changed.stdout.as_str()), (1, ""));
+    assert_snapshot!(changed.stderr, @r"
+    docker-jackin: no value for A ($HOME/.docker/jackin/config.toml:5): it came from another source at launch, and op://vault/item/other cannot be read without its user
+      start the container anew with `docker jackin run`
+    ");
+    assert!(!environment.home().join("asked").exists());
 }
