@@ -1,5 +1,7 @@
 //! `docker-jackin resolve`: what a container gets when it starts again.
 
+use jackin_oci_hook::payload::{Delivery, Payload};
+use jackin_oci_hook::secret::Secret;
 use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 
 use crate::environment::{Outcome, TestEnvironment};
@@ -20,7 +22,7 @@ fn resolved_after(environment: &TestEnvironment, changed: &str) -> Outcome {
     environment.run_with_input(&["resolve"], &question.unwrap())
 }
 
-fn payload_of(outcome: &Outcome) -> jackin_oci_hook::payload::Payload {
+fn payload_of(outcome: &Outcome) -> Payload {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let resolved: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
     resolved.payload
@@ -51,10 +53,7 @@ fn scenario_32_ignore_revokes_from_the_next_start_on() {
         &environment,
         &format!("[claude]\nauth_forward = \"ignore\"\n{ROLE}"),
     );
-    assert_eq!(
-        payload_of(&outcome),
-        jackin_oci_hook::payload::Payload::default()
-    );
+    assert_eq!(payload_of(&outcome), Payload::default());
 }
 
 #[test]
@@ -73,4 +72,55 @@ fn a_request_that_cannot_be_resolved_ends_with_a_reason_and_no_value() {
     let outcome = environment.run_with_input(&["resolve"], br#"{"schema":1,"payload":"canary"}"#);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
     assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+}
+
+/// The login in a payload, which is its first file.
+fn login_in(payload: &mut Payload) -> &mut Secret {
+    match &mut payload.files[0].delivery {
+        Delivery::Bind { content } => content,
+        other => panic!("the first file is the login: {other:?}"),
+    }
+}
+
+#[test]
+fn scenario_38_a_login_made_in_the_container_is_kept_start_after_start() {
+    let environment = TestEnvironment::new("1.45");
+    let host = |token: &str| {
+        let text = format!(r#"{{"claudeAiOauth":{{"accessToken":"{token}"}}}}"#);
+        environment.write(".claude/.credentials.json", &text);
+    };
+    host("canary-host");
+    environment.configure(ROLE);
+    let launch = environment.run(&["run", "web"]);
+    assert_eq!(launch.code, 7, "{}", launch.stderr);
+    let ticket = environment.ticket();
+    let mut request = ticket.request.unwrap();
+    assert!(!request.get().contains("canary"), "{}", request.get());
+
+    let own = r#"{"claudeAiOauth":{"accessToken":"own","refreshToken":"its"}}"#;
+    let mut payload = ticket.payload;
+    *login_in(&mut payload) = Secret::new(own.to_owned());
+    let mut start = |payload: Payload| {
+        let question = to_wiped_json(&Resolution {
+            schema: SCHEMA,
+            request: request.clone(),
+            payload,
+        });
+        let outcome = environment.run_with_input(&["resolve"], &question.unwrap());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        // Outcomes name the home by its variable, and the next question must not.
+        let home = environment.home().to_str().unwrap();
+        let answer = outcome.stdout.replace("$HOME", home);
+        let resolved: Resolved = serde_json::from_str(&answer).unwrap();
+        request = resolved.request.unwrap();
+        resolved.payload
+    };
+    for _ in 0..2 {
+        payload = start(payload);
+        assert_eq!(login_in(&mut payload).expose(), own);
+    }
+    host("canary-newer");
+    payload = start(payload);
+    assert!(login_in(&mut payload).expose().contains("canary-newer"));
+    assert!(!request.get().contains("canary"), "{}", request.get());
 }
