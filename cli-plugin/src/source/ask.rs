@@ -93,19 +93,20 @@ pub(super) struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Asks it, in the user's home folder: what lies in the current one, which
-    /// may be anybody's project, has no say.
+    /// Asks it, in the user's home folder if there is one: what lies in the
+    /// current one, which may be anybody's project, has no say.
     pub(super) fn ask(
         self,
         host: &Host,
         patience: Patience,
         watch: &Watch,
     ) -> Result<Answer, NoAnswer> {
+        let home = host.home();
         let question = Question {
             program: self.file,
             arguments: self.arguments,
             variables: self.variables,
-            folder: host.home(),
+            folder: if home.is_dir() { home } else { Path::new("/") },
             input: self.input,
             limit: patience.0,
         };

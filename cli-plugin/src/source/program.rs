@@ -15,8 +15,7 @@ const FOR_PLUGINS: &str = "DOCKER_CLI_PLUGIN_";
 /// The program of that name in `PATH`. Relative folders of `PATH` do not
 /// count: what runs would depend on the folder the command is given in.
 pub(super) fn find(name: &str, host: &Host) -> Option<PathBuf> {
-    let path = host.variable_os("PATH").filter(|path| !path.is_empty());
-    std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH)))
+    std::env::split_paths(path(host))
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
         .find(|program| {
@@ -41,10 +40,14 @@ pub(super) fn environment(host: &Host, wanted: impl Fn(&str) -> bool) -> Vec<(Os
     let mut variables: Vec<_> = variables
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let path = host.variable_os("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
     variables.push(("HOME".into(), host.home().into()));
-    variables.push(("PATH".into(), path.to_owned()));
+    variables.push(("PATH".into(), path(host).to_owned()));
     variables
+}
+
+fn path(host: &Host) -> &OsStr {
+    let path = host.variable_os("PATH").filter(|path| !path.is_empty());
+    path.unwrap_or(OsStr::new(DEFAULT_PATH))
 }
 
 #[cfg(test)]
@@ -66,5 +69,17 @@ mod tests {
         assert_eq!(find("tool", &host(".:relative".into())), None);
         fs::create_dir(folder.path().join("folder")).unwrap();
         assert_eq!(find("folder", &absolute), None);
+    }
+
+    #[test]
+    fn a_program_always_has_a_home_and_a_path() {
+        let variables = [("PATH", ""), ("A", "a"), ("DOCKER_CLI_PLUGIN_X", "x")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let host = Host::new("/home/me", "/", variables);
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let always = [pair("HOME", "/home/me"), pair("PATH", DEFAULT_PATH)];
+        assert_eq!(environment(&host, |_| false), always);
+        assert_eq!(whole_environment(&host)[0], pair("A", "a"));
+        assert_eq!(whole_environment(&host).len(), 3);
     }
 }
