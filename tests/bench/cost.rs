@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use jackin_oci_hook::container::ContainerId;
 use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::store::Store;
 use jackin_oci_hook::ticket::HANDLE_ANNOTATION;
 use jackin_tests::binaries::{self, RUNC, RUNTIME};
 use jackin_tests::bundle::Bundle;
@@ -171,8 +173,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 fn create(program: &[&str], verb: &str, rootfs: &Path, served: bool) -> Result<Command> {
     let folder = Sandbox::memory().join("bench");
     fs::create_dir_all(&folder)?;
-    // A machine has few containers at a time, and each start looks at all.
-    let _ = fs::remove_dir_all("/run/docker-jackin/containers");
+    forget_containers()?;
     let bundle = Bundle::new(&folder, rootfs, &["true"])?;
     if served {
         let handle = staging::stage(&staging::ticket(0, payload()?)?)?.expose();
@@ -197,6 +198,17 @@ fn create(program: &[&str], verb: &str, rootfs: &Path, served: bool) -> Result<C
         .arg(&bundle.path)
         .arg(unique("bench"));
     Ok(command)
+}
+
+/// A machine has few containers at a time, and each start looks at all.
+fn forget_containers() -> Result<()> {
+    let Some(store) = Store::open()? else {
+        return Ok(());
+    };
+    for entry in fs::read_dir("/run/docker-jackin/containers")? {
+        store.remove(&ContainerId::try_from(entry?.file_name())?)?;
+    }
+    Ok(())
 }
 
 /// What Claude in its `oauth_token` mode is given, less the seed, for which

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
 use jackin_tests::canary::Canary;
 use jackin_tests::command::Outcome;
 use jackin_tests::image::{BASE, build};
@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each_rig("delivery::e43_exec_and_health_check", exec),
         on_each_rig("delivery::e44_restart_stop_start_pause", restart),
         on_each_engine("delivery::e44_killed_under_restart_always", restart_always),
+        on_each_rig("delivery::e44_a_text_is_appended_once", appended),
         on_each_rig("delivery::e45_options", options),
         on_each_engine("delivery::e45_a_volume_on_the_home_keeps_no_secret", volume),
         on_each_engine("delivery::e45_an_image_of_one_static_program", scratch),
@@ -104,6 +105,35 @@ fn restart_always(rig: &Rig) -> Result<()> {
         thread::sleep(Duration::from_millis(100));
     }
     anyhow::bail!("not started again")
+}
+
+/// Settings that are no JSON: those of the image stay, and those of the user.
+fn appended(rig: &Rig) -> Result<()> {
+    let image = unique("settings");
+    let dockerfile = format!(
+        "FROM {BASE}\nUSER dev\nRUN printf 'a = 1' >~/image.toml && echo 'b = 3' >~/own.toml\n"
+    );
+    build(&rig.engine, &image, &dockerfile)?;
+    let mut given = Payload::default();
+    for path in ["image.toml", "own.toml", "new/new.toml"] {
+        given.files.push(CredentialFile {
+            place: staging::bound_file(path, "")?.place,
+            delivery: Delivery::AppendText {
+                text: "b = 2\n".to_owned(),
+                unless: "b =".to_owned(),
+            },
+        });
+    }
+    let container = rig.start(given, &["--init", &image, "sleep", "1000"])?;
+    for _ in 0..2 {
+        let seen = container.shell("cd && cat image.toml own.toml new/new.toml")?;
+        ensure!(seen == "a = 1\nb = 2\nb = 3\nb = 2", "{seen:?}");
+        let facts = container.shell("stat -c '%a %u' ~/image.toml ~/new/new.toml")?;
+        ensure!(facts == "644 1000\n600 1000", "{facts:?}");
+        rig.engine
+            .docker(&["restart", "-t", "0", &container.name])?;
+    }
+    Ok(())
 }
 
 /// The process that the engine knows by `pid`.
