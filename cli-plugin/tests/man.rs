@@ -4,30 +4,32 @@
 
 use std::path::{Path, PathBuf};
 
-/// Every page's file name and text.
+/// Every page's file name and text: one for the program, one for each verb,
+/// and one for each verb of a verb.
 fn pages() -> Vec<(String, Vec<u8>)> {
-    let top = docker_jackin::command::command_line().disable_help_subcommand(true);
-    let verbs = top.get_subcommands().filter(|verb| !verb.is_hide_set());
-    let mut commands: Vec<clap::Command> = verbs
-        .map(|verb| {
-            let title = format!("docker-jackin-{}", verb.get_name());
-            let usage = format!("docker jackin {}", verb.get_name());
-            verb.clone().name(title).bin_name(usage)
-        })
-        .collect();
-    commands.push(top.name("docker-jackin").bin_name("docker jackin"));
-    commands
-        .into_iter()
-        .map(|command| {
-            let name = format!("{}.1", command.get_name());
-            let mut page = Vec::new();
-            let man = clap_mangen::Man::new(command.disable_version_flag(true))
-                .source("docker-jackin")
-                .manual("Docker Jackin");
-            man.render(&mut page).expect("a page fits in memory");
-            (name, page)
-        })
-        .collect()
+    let top = docker_jackin::command::command_line()
+        .name("docker-jackin")
+        .bin_name("docker jackin");
+    let mut pages = Vec::new();
+    add_pages(top, &mut pages);
+    pages
+}
+
+fn add_pages(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) {
+    let command = command.disable_help_subcommand(true);
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        let title = format!("{}-{}", command.get_name(), verb.get_name());
+        let called = command.get_bin_name().unwrap_or_default();
+        let usage = format!("{called} {}", verb.get_name());
+        add_pages(verb.clone().name(title).bin_name(usage), pages);
+    }
+    let name = format!("{}.1", command.get_name());
+    let mut page = Vec::new();
+    let man = clap_mangen::Man::new(command.disable_version_flag(true))
+        .source("docker-jackin")
+        .manual("Docker Jackin");
+    man.render(&mut page).expect("a page fits in memory");
+    pages.push((name, page));
 }
 
 fn folder() -> PathBuf {

@@ -9,11 +9,15 @@
 mod environment;
 mod stand_in_engine;
 mod test_dry_run;
+mod test_complete_command;
+mod test_config_command;
 mod test_eject_command;
 mod test_exec_command;
 mod test_plugin;
 mod test_ps_command;
 mod test_purge_command;
 mod test_resolve_command;
+mod test_role_command;
 mod test_run_command;
+mod test_workspace_command;
 mod test_sources;

@@ -55,11 +55,11 @@ fn block_of<'a>(config: &'a Config, scope: &Scope, agent: Agent) -> Option<&'a A
     }
 }
 
-/// `oauth_token, from workspace my-app`.
+/// `oauth_token (from workspace my-app)`.
 fn told(chosen: &ChosenMode) -> String {
     let mode = chosen.auth_mode.word();
     match &chosen.scope {
-        Some(scope) => format!("{mode}, from {scope}"),
-        None => format!("{mode}, the default"),
+        Some(scope) => format!("{mode} (from {scope})"),
+        None => format!("{mode} (the default)"),
     }
 }

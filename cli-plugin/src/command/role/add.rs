@@ -71,7 +71,11 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
 impl Arguments {
     /// Refuses what a launch would refuse.
     fn require_flags(&self) -> Result<(), Failure> {
-        let flags = GivenFlags::parse(&RUN, self.run.iter().map(OsString::from).collect())?;
+        let flags = self.run.iter().map(OsString::from).collect();
+        let flags = GivenFlags::parse(&RUN, flags).map_err(|failure| {
+            Failure::new(Kind::Usage, failure.message)
+                .hint("give a flag with its value as --run=--flag=value")
+        })?;
         if flags.command.is_some() {
             let message = "--run takes flags of `docker run`, and no `--`";
             return Err(Failure::new(Kind::Usage, message)

@@ -105,9 +105,24 @@ impl Arguments {
         let what = format!("{}'s {slot}", self.agent);
         let value = GivenValue::from_argument(from, self.account.as_deref(), &what)?;
         if value.is_plain() && from != ASK {
-            return Err(on_the_command_line("the value of --from", "--from -"));
+            return Err(on_the_command_line("the value of --from", &self.asking()));
         }
         Ok(Some((slot, value)))
+    }
+
+    /// This command with a prompt for the secret.
+    fn asking(&self) -> String {
+        let flag = |name: &str, value: &Option<String>| match value {
+            Some(value) => format!(" --{name} {value}"),
+            None => String::new(),
+        };
+        format!(
+            "docker jackin config auth set {} --agent {}{}{} --from -",
+            self.mode,
+            self.agent,
+            flag("workspace", &self.scope.workspace),
+            flag("role", &self.scope.role),
+        )
     }
 
     fn require_provider_fits(&self) -> Result<(), Failure> {

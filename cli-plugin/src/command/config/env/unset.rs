@@ -34,7 +34,7 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     })?;
     let scope = edited.gave;
     let held = match effective(&edited.config, cell_of(&scope), name) {
-        Some((other, source)) => format!("now {source}, from {other}"),
+        Some((other, source)) => format!("now {source} (from {other})"),
         None => "not set any more".to_owned(),
     };
     say(&format_args!("{name}: {held}, for {}", reach_of(&scope)));
@@ -52,7 +52,7 @@ fn effective(config: &Config, cell: Cell<'_>, name: &str) -> Option<(Scope, Stri
 }
 
 fn unknown(config: &Config, scope: &Scope, name: &str) -> Failure {
-    let message = format!("{name} is not set for {}", reach_of(scope));
+    let message = format!("{name} is not set in {}", scope.table("env"));
     let failure = Failure::new(Kind::Usage, message);
     let layers = cell_of(scope).variables(config).into_iter();
     let own = layers.filter(|(layer, _)| layer == scope);

@@ -177,6 +177,8 @@ impl fmt::Display for LoginReport {
         let style = self.state.style();
         write!(f, ": {style}{}{style:#}", self.state.words())?;
         match &self.detail {
+            // The detail says when.
+            Some(detail) if self.state == State::Expired => write!(f, " {detail}"),
             Some(detail) => write!(f, ", {detail}"),
             None => Ok(()),
         }

@@ -159,12 +159,13 @@ impl Survey<'_> {
                 let Some(ends) = login.expires else {
                     return report(login.origin.to_string(), State::Usable, None);
                 };
-                let (state, word) = if ends > self.now {
-                    (State::Usable, "ends")
+                let when = span::from_now(ends, self.now);
+                let (state, detail) = if ends > self.now {
+                    (State::Usable, format!("ends {when}"))
                 } else {
-                    (State::Expired, "ended")
+                    let renew = agent.description().renew;
+                    (State::Expired, format!("{when}; `{renew}` renews it"))
                 };
-                let detail = format!("{word} {}", span::from_now(ends, self.now));
                 LoginReport {
                     expires: jiff::Timestamp::try_from(ends)
                         .ok()

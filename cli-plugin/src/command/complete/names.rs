@@ -1,0 +1,59 @@
+//! Names that only this user's configuration and engine know.
+
+use std::path::PathBuf;
+
+use crate::config::{self, Config};
+use crate::engine::here;
+use crate::host::Host;
+use crate::launch::label;
+use crate::plugin::global_flags::GlobalFlags;
+
+/// How long the engine may take to list containers, in seconds: somebody waits
+/// with a finger on the key.
+const QUICK: u64 = 1;
+
+/// Where names are looked up.
+pub(super) trait Names {
+    /// The configuration that a `--config` of docker's means; empty when it
+    /// cannot be read, since completing is no place to complain.
+    fn config(&self, folder: Option<&str>) -> Config;
+
+    /// The names of this user's running containers, each with its role.
+    fn containers(&self, flags: &GlobalFlags) -> Vec<(String, String)>;
+}
+
+/// The names of this process's user.
+#[derive(Debug)]
+pub(super) struct NamesHere;
+
+impl Names for NamesHere {
+    fn config(&self, folder: Option<&str>) -> Config {
+        let flags = GlobalFlags {
+            config: folder.map(PathBuf::from),
+            ..GlobalFlags::default()
+        };
+        let read = Host::of_this_process().map(|host| {
+            let file = config::path_of(&flags, &host);
+            config::load(&file, &host).unwrap_or_default()
+        });
+        read.unwrap_or_default()
+    }
+
+    fn containers(&self, flags: &GlobalFlags) -> Vec<(String, String)> {
+        let Ok(host) = Host::of_this_process() else {
+            return Vec::new();
+        };
+        let Ok(engine) = here::reach(flags, &host) else {
+            return Vec::new();
+        };
+        let owned = format!("{}={}", label::OWNER, host.uid());
+        let listed = engine.labelled(&owned, QUICK).unwrap_or_default();
+        let running = listed.into_iter().filter(|one| one.state == "running");
+        running
+            .map(|one| {
+                let role = one.labels.get(label::ROLE).cloned().unwrap_or_default();
+                (one.name, role)
+            })
+            .collect()
+    }
+}
