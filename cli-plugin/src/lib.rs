@@ -12,6 +12,7 @@ pub mod failure;
 pub mod handoff;
 pub mod host;
 pub mod launch;
+pub mod mounted;
 pub mod plugin;
 pub mod progress;
 pub mod prompt;

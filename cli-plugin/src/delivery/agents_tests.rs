@@ -269,3 +269,34 @@ fn a_folder_is_trusted_for_its_workspace_alone_and_only_where_it_says_so() {
         }
     }
 }
+
+#[test]
+fn the_folder_that_a_container_starts_in_is_trusted_with_its_workspace() {
+    let mut scene = scene(Agent::Codex, "");
+    let app = scene.home.path().join("src/app");
+    fs::create_dir_all(&app).unwrap();
+    let app = app.canonicalize().unwrap();
+    let workdir = app.parent().unwrap().display();
+    let text = format!(
+        "[codex]\nauth_forward = \"api_key\"\napi_key = \"key\"\n\
+         [workspaces.w]\nworkdir = \"{workdir}\"\ntrust = true\n\
+         mounts = [{{ src = \".\", dst = \"/work\" }}]\n"
+    );
+    fs::write(scene.home.path().join("config.toml"), text).unwrap();
+    for (folder, trusted) in [
+        (app.as_path(), vec!["/work", "/work/app"]),
+        (app.parent().unwrap(), vec!["/work"]),
+        (std::path::Path::new("/"), vec!["/work"]),
+    ] {
+        scene.folder = folder.to_owned();
+        let payload = scene.prepare().unwrap().payload;
+        let said = payload
+            .files
+            .iter()
+            .filter_map(|file| match &file.delivery {
+                Delivery::AppendText { unless, .. } => Some(unless.trim_matches('"')),
+                Delivery::Bind { .. } | Delivery::MergeJson { .. } => None,
+            });
+        assert_eq!(said.collect::<Vec<_>>(), trusted);
+    }
+}

@@ -12,6 +12,7 @@ use crate::agent::{Agent, claude, opencode};
 use crate::auth::credential::{self, Credential, Need, Search};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
+use crate::mounted;
 use crate::source::{Shell, SourceError, Wanted};
 
 /// What one agent is given, and what is said about it.
@@ -207,15 +208,28 @@ fn payload_with(
 impl Circumstances<'_> {
     /// What an agent's payload depends on beside its credential.
     pub(super) fn setting(&self, agent: Agent) -> Setting {
-        let workspace = self.cell.workspace;
-        let workspace = workspace.and_then(|name| self.config.workspaces.get(name));
-        let trusted = workspace.filter(|workspace| workspace.trust);
-        let mounts = trusted.into_iter().flat_map(|workspace| &workspace.mounts);
         Setting {
-            trusted: mounts.map(|mount| mount.dst.clone()).collect(),
+            trusted: self.trusted().unwrap_or_default(),
             provider: (agent == Agent::Opencode)
                 .then(|| credential::provider(self.config, self.cell).to_owned()),
         }
+    }
+
+    /// The folders that the workspace declares trusted, and the one in them
+    /// where the container starts: a repository within a trusted folder is
+    /// asked about all the same.
+    fn trusted(&self) -> Option<Vec<String>> {
+        let workspace = self.config.workspaces.get(self.cell.workspace?)?;
+        let workspace = Some(workspace).filter(|workspace| workspace.trust)?;
+        let inside = mounted::inside(workspace, self.host.folder());
+        let inside = inside.and_then(|inside| Some(inside.to_str()?.to_owned()));
+        let mut trusted: Vec<_> = workspace
+            .mounts
+            .iter()
+            .map(|mount| mount.dst.clone())
+            .collect();
+        trusted.extend(inside.filter(|inside| !trusted.contains(inside)));
+        Some(trusted)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use insta::assert_snapshot;
@@ -19,6 +20,8 @@ pub(super) struct Scene {
     pub(super) given: BTreeSet<String>,
     pub(super) workspace: Option<&'static str>,
     pub(super) agents: Vec<Agent>,
+    /// The folder that the command is given in.
+    pub(super) folder: PathBuf,
 }
 
 impl Scene {
@@ -33,6 +36,7 @@ impl Scene {
             given: BTreeSet::new(),
             workspace: Some("w"),
             agents: vec![Agent::Claude],
+            folder: "/".into(),
         }
     }
 
@@ -45,7 +49,7 @@ impl Scene {
         last: Option<&Payload>,
         modes: &BTreeMap<String, String>,
     ) -> Result<Prepared, Failure> {
-        let host = Host::new(self.home.path(), "/", self.shell.clone());
+        let host = Host::new(self.home.path(), &self.folder, self.shell.clone());
         let config = config::load(&self.home.path().join("config.toml"), &host)?;
         prepare(Circumstances {
             config: &config,

@@ -1,12 +1,13 @@
 //! The command line of the `docker run` that is started in our place.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
 
 use crate::config::{Mount, Workspace};
 use crate::engine::installation::RUNTIME_NAME;
+use crate::mounted;
 use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
 
@@ -79,35 +80,14 @@ impl DockerLine<'_> {
 /// container starts, as the user's shell stands here.
 fn mount_flags(workspace: &Workspace, folder: &Path) -> Vec<OsString> {
     let mut flags = Vec::new();
-    let mut sources = Vec::new();
     for mount in &workspace.mounts {
-        let source: PathBuf = match &workspace.workdir {
-            Some(workdir) => workdir.join(&mount.src).components().collect(),
-            None => mount.src.clone(),
-        };
+        let source = mounted::source(workspace, mount);
         flags.extend(["--mount".into(), mount_value(&source, mount).into()]);
-        // As the current folder is: without links.
-        sources.push((source.canonicalize().unwrap_or(source), mount));
     }
-    if let Some(inside) = inside(&sources, workspace, folder) {
+    if let Some(inside) = mounted::inside(workspace, folder) {
         flags.extend(["--workdir".into(), inside.into()]);
     }
     flags
-}
-
-/// The container's name for the current folder, or for the workdir when the
-/// current folder is elsewhere.
-fn inside(sources: &[(PathBuf, &Mount)], workspace: &Workspace, folder: &Path) -> Option<PathBuf> {
-    let seen = |folder: &Path| {
-        let holding = sources
-            .iter()
-            .filter(|(source, _)| folder.starts_with(source));
-        let (source, mount) = holding.max_by_key(|(source, _)| source.components().count())?;
-        let below = folder.strip_prefix(source).ok()?;
-        // Without the trailing slash that joining nothing would leave.
-        Some(Path::new(&mount.dst).join(below).components().collect())
-    };
-    seen(folder).or_else(|| seen(workspace.workdir.as_deref()?))
 }
 
 /// `--mount` takes a line of comma-separated values.
