@@ -134,7 +134,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         Some(Verb::Config(arguments)) => report(config::run(&flags, arguments)),
         Some(Verb::Workspace(arguments)) => report(workspace::run(&flags, arguments)),
         Some(Verb::Role(arguments)) => report(role::run(&flags, arguments)),
-        Some(Verb::Doctor(arguments)) => report(doctor::run(&flags, arguments)),
+        Some(Verb::Doctor(arguments)) => report(doctor::run(&flags, &arguments)),
         Some(Verb::Install(arguments)) => with_engine(&flags, |around, screen| {
             install::run(&arguments, around, screen)
         }),

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 pub use login::{AuthLine, Outlook};
 use login::{Login, Plan};
-pub use session::Session;
+pub use session::{SOON, Session};
 
 use crate::agent::Agent;
 use crate::auth::mode::{self, AuthMode, ChosenMode};

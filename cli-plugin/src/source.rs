@@ -13,6 +13,7 @@ mod plain;
 mod program;
 mod question;
 mod reading;
+mod ready;
 mod unsupported;
 mod words;
 

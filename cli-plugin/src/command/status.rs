@@ -1,8 +1,10 @@
 //! `docker jackin status`: what is installed, registered, and whether it works.
 
 mod report;
-mod survey;
+pub(super) mod survey;
 mod verify;
+
+pub(super) use report::{EngineStatus, Program, Status};
 
 use std::io::Write;
 use std::process::ExitCode;

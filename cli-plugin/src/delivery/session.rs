@@ -38,7 +38,7 @@ const OWN_LIMIT: usize = 256 << 10;
 
 /// How long before its end a login is warned about. Its agent may be renewing
 /// it then, and a container would soon be logged out.
-const SOON: Duration = Duration::from_secs(30 * 60);
+pub const SOON: Duration = Duration::from_secs(30 * 60);
 
 /// An end further off than this is not worth a word.
 const FAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);

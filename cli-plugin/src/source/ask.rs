@@ -62,7 +62,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// What to do next, where there is something.
-    pub(super) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Op(trouble) => trouble.hint().to_owned(),
             Self::NotInstalled { program } => {

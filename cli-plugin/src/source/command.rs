@@ -71,6 +71,11 @@ impl Line {
         })
     }
 
+    /// Its program, by name or absolute path.
+    pub(super) fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Runs it for the value.
     pub(super) fn read(
         &self,

@@ -83,6 +83,11 @@ struct Answer {
 const NOT_KEPT: &str = "credentials not found in native keychain";
 
 impl Credential {
+    /// The helper's program.
+    pub(super) fn program(&self) -> String {
+        format!("docker-credential-{}", self.name)
+    }
+
     /// Asks the helper for the value.
     pub(super) fn read(
         &self,
@@ -90,7 +95,7 @@ impl Credential {
         patience: Patience,
         watch: &Watch,
     ) -> Result<SecretString, Trouble> {
-        let program = format!("docker-credential-{}", self.name);
+        let program = self.program();
         let file = program::find(&program, host).ok_or(Trouble::NotInstalled { program })?;
         let answer = ask::Program {
             file: &file,

@@ -1,11 +1,15 @@
 //! `op://vault/item/[section/]field`: a field of 1Password, by reference.
 
 mod read;
+mod session;
 mod trouble;
 
 use std::fmt;
 
 pub use trouble::OpTrouble;
+
+/// 1Password's command line.
+pub(super) const PROGRAM: &str = "op";
 
 /// How a reference begins.
 pub(super) const SCHEME: &str = "op://";

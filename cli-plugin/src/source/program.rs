@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 
@@ -18,10 +18,13 @@ pub(super) fn find(name: &str, host: &Host) -> Option<PathBuf> {
     std::env::split_paths(path(host))
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
-        .find(|program| {
-            let metadata = program.metadata();
-            metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        })
+        .find(|program| may_be_executed(program))
+}
+
+/// Whether there is a program.
+pub(super) fn may_be_executed(program: &Path) -> bool {
+    let metadata = program.metadata();
+    metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// The user's environment, for a program that the user chose.

@@ -8,6 +8,7 @@
 
 mod environment;
 mod stand_in_engine;
+mod test_doctor_command;
 mod test_dry_run;
 mod test_complete_command;
 mod test_config_command;

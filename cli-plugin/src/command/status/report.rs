@@ -10,70 +10,70 @@ use crate::failure::Failure;
 /// All that a status says. What could not be found out is absent, and then
 /// `problems` says why.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Status {
+pub(in crate::command) struct Status {
     /// This program.
-    pub(super) plugin: Program,
+    pub(in crate::command) plugin: Program,
     /// The wrapper that the engine calls.
-    pub(super) wrapper: Option<Program>,
+    pub(in crate::command) wrapper: Option<Program>,
     /// The hook that the wrapper adds.
-    pub(super) hook: Option<Program>,
+    pub(in crate::command) hook: Option<Program>,
     /// The runtime that does the work.
-    pub(super) low_level: Option<Program>,
+    pub(in crate::command) low_level: Option<Program>,
     /// The program that resolves a request again at a restart.
-    pub(super) resolver: Option<PathBuf>,
+    pub(in crate::command) resolver: Option<PathBuf>,
     /// The engine.
-    pub(super) engine: Option<EngineStatus>,
+    pub(in crate::command) engine: Option<EngineStatus>,
     /// Where the engine's side keeps its state.
-    pub(super) engine_folder: Memory,
+    pub(in crate::command) engine_folder: Memory,
     /// Where this user's tickets lie.
-    pub(super) tickets: Option<PathBuf>,
+    pub(in crate::command) tickets: Option<PathBuf>,
     /// Whether a delivery works.
-    pub(super) delivery: Delivery,
+    pub(in crate::command) delivery: Delivery,
     /// What is missing or wrong, with what to do about it.
-    pub(super) problems: Vec<String>,
+    pub(in crate::command) problems: Vec<String>,
 }
 
 /// A program that is installed.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Program {
+pub(in crate::command) struct Program {
     /// Where.
-    pub(super) path: PathBuf,
+    pub(in crate::command) path: PathBuf,
     /// In its own words; `None` when it has none for us.
-    pub(super) version: Option<String>,
+    pub(in crate::command) version: Option<String>,
 }
 
 /// An engine that answers.
 #[derive(Debug, Serialize)]
-pub(super) struct EngineStatus {
+pub(in crate::command) struct EngineStatus {
     /// The context's name.
-    pub(super) context: String,
+    pub(in crate::command) context: String,
     /// What chose it.
-    pub(super) chosen_by: String,
+    pub(in crate::command) chosen_by: String,
     /// Where it listens.
-    pub(super) endpoint: String,
+    pub(in crate::command) endpoint: String,
     /// Its version.
-    pub(super) version: String,
+    pub(in crate::command) version: String,
     /// Its API's version.
-    pub(super) api: String,
+    pub(in crate::command) api: String,
     /// What carries a ticket's handle: `annotation` or `variable`.
-    pub(super) handle_by: &'static str,
+    pub(in crate::command) handle_by: &'static str,
     /// The names under which the wrapper is registered.
-    pub(super) runtimes: Vec<String>,
+    pub(in crate::command) runtimes: Vec<String>,
 }
 
 /// A folder that has to lie in memory.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Memory {
+pub(in crate::command) struct Memory {
     /// The folder.
-    pub(super) path: PathBuf,
+    pub(in crate::command) path: PathBuf,
     /// Whether it lies, or would lie, on tmpfs.
-    pub(super) in_memory: bool,
+    pub(in crate::command) in_memory: bool,
 }
 
 /// Whether a delivery works.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Delivery {
+pub(in crate::command) enum Delivery {
     /// Nobody asked.
     #[default]
     NotVerified,
@@ -85,7 +85,7 @@ pub(super) enum Delivery {
 
 impl Status {
     /// Takes down what a verification found.
-    pub(super) fn note_delivery(&mut self, outcome: Result<(), Failure>) {
+    pub(in crate::command) fn note_delivery(&mut self, outcome: Result<(), Failure>) {
         self.delivery = match outcome {
             Ok(()) => Delivery::Verified,
             Err(failure) => {

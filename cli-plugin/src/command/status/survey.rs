@@ -23,7 +23,9 @@ const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// When flags contradict each other, or this program cannot find itself.
-pub(super) fn survey(around: &Surroundings<'_>) -> Result<(Status, Option<Engine>), Failure> {
+pub(in crate::command) fn survey(
+    around: &Surroundings<'_>,
+) -> Result<(Status, Option<Engine>), Failure> {
     let plugin = own_program()?;
     let mut status = Status {
         plugin: Program {

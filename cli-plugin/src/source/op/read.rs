@@ -10,11 +10,8 @@ use super::super::ask::{self, Trouble};
 use super::super::interrupt::Watch;
 use super::super::program;
 use super::super::words;
-use super::{OpTrouble, Reference};
+use super::{OpTrouble, PROGRAM, Reference};
 use crate::host::Host;
-
-/// 1Password's command line.
-const PROGRAM: &str = "op";
 
 /// Variables by which `op` finds its session, the app, the screen and the
 /// network. The rest of the shell, with all other secrets in it, is not its
@@ -95,7 +92,7 @@ fn without_stamp(said: &str) -> String {
     words.skip_while(is_stamp).collect::<Vec<_>>().join(" ")
 }
 
-fn is_for_op(name: &str) -> bool {
+pub(super) fn is_for_op(name: &str) -> bool {
     let of_family = FAMILIES.iter().any(|family| name.starts_with(family));
     (of_family || VARIABLES.contains(&name)) && !UNWANTED.contains(&name)
 }

@@ -1,0 +1,41 @@
+//! Whether `op` is signed in, by `op whoami`, which asks nobody anything.
+
+use std::time::Duration;
+
+use super::super::ask::{self, Patience, Trouble};
+use super::super::interrupt::Watch;
+use super::super::program;
+use super::read::is_for_op;
+use super::{OpTrouble, PROGRAM, Reference};
+use crate::host::Host;
+
+impl Reference {
+    /// The account that was named with it.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Whether its account is signed in; `op` may take `limit` to answer.
+    ///
+    /// # Errors
+    /// It is not, or `op` is not there or gives no answer.
+    pub fn is_signed_in(&self, host: &Host, limit: Duration) -> Result<(), Trouble> {
+        let program = program::find(PROGRAM, host).ok_or(OpTrouble::NotInstalled)?;
+        let account = self.account().map(|account| format!("--account={account}"));
+        let mut arguments = vec!["whoami"];
+        arguments.extend(account.as_deref());
+        let watch = Watch::begin();
+        let answer = ask::Program {
+            file: &program,
+            arguments,
+            variables: program::environment(host, is_for_op),
+            input: None,
+        }
+        .ask(host, Patience(limit), &watch)?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        let trouble = OpTrouble::of(&answer.complaint);
+        Err(trouble.unwrap_or(OpTrouble::NotSignedIn).into())
+    }
+}
