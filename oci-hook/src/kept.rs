@@ -37,7 +37,8 @@ use crate::tmpfs::file_name;
 pub const FOLDER: &str = "files";
 
 /// The largest file that is taken from it, in bytes. The logins of agents have
-/// a few thousand.
+/// a few thousand. In JSON it is six times as long at most, so that no container
+/// can make the question to the resolver too long, and so escape a revocation.
 pub const MAX_SIZE: u64 = 64 << 10;
 
 /// The place in a container's folder where its own tmpfs is kept.

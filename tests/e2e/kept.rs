@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use jackin_oci_hook::store::Store;
 use jackin_tests::canary::Canary;
 use jackin_tests::command::run;
 use jackin_tests::engine::{Engine, Release};
@@ -31,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each_rig("kept::e51_e52_nobody_elses_and_gone_with_it", whole_life),
         on_each_rig("kept::e52_a_hook_that_refuses", hook_refuses),
         on_each_engine("kept::e52_our_processes_are_killed", killed),
+        on_each_engine("kept::e52_dropped_from_another_namespace", uninstalled),
     ]
     .into_iter()
     .flatten()
@@ -252,6 +254,19 @@ fn hook_refuses(rig: &Rig) -> Result<()> {
     );
     container.remove()?;
     nothing_left(rig, &id, &canary)
+}
+
+/// What `docker jackin uninstall` does at its end, in the namespace of who runs
+/// it rather than in the engine's.
+fn uninstalled(rig: &Rig) -> Result<()> {
+    let container = rig.start(payload(&Canary::new()?)?, &[BASE, "sleep", "1000"])?;
+    let id = container.id()?;
+    ensure!(kept_mounts(rig, &id)? == 1, "not kept");
+    container.remove()?;
+    Store::open()?.context("no store")?.sweep()?;
+    let mounts = kept_mounts(rig, &id)?;
+    ensure!(mounts == 0, "{mounts} mounts are left in the engine's");
+    Ok(())
 }
 
 fn killed(rig: &Rig) -> Result<()> {

@@ -17,12 +17,14 @@ use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 
 use crate::delivery::outside_pid;
+use crate::kept::RESTART;
 use crate::lab::{on_each_engine, on_each_rig};
 use crate::user::User;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each_rig("restart::e31_the_newest_login", newest_login),
+        on_each_rig("restart::e38_a_login_made_in_the_container", own_login),
         on_each_rig("restart::e32_e33_e34_e35_another_mode", other_modes),
         on_each_engine("restart::e32_another_mode_on_a_volume", modes_on_a_volume),
         on_each_engine("restart::e31_the_configuration_is_broken", broken_config),
@@ -168,6 +170,31 @@ fn newest_login(rig: &Rig) -> Result<()> {
         ensure!(!old.contains(former.text()), "{verbs:?}: the former login");
     }
     Ok(())
+}
+
+/// The agent renews its login, or its user logs in by hand: that is kept until
+/// the host has another one, and goes with the mode.
+fn own_login(rig: &Rig) -> Result<()> {
+    const LOG_IN: &str = "cd /run/docker-jackin && \
+        sed 's/\"accessToken\": *\"/&renewed-/' ~/.claude/.credentials.json >new && \
+        cat new >~/.claude/.credentials.json && rm new && grep -c renewed- file-*";
+    let mut life = Life::new(rig, Mode::Sync)?;
+    let container = life.start(&["--init", "-u", "dev"])?;
+    let seen = container.shell(LOG_IN)?;
+    ensure!(seen == "1", "{seen:?}");
+    for verbs in [&[RESTART][..], &[&["stop"], &["start"]], &[RESTART]] {
+        life.docker(&container, verbs)?;
+        life.has_exactly(Mode::Sync, &container)?;
+        let own = container.shell("grep -c renewed- ~/.claude/.credentials.json")?;
+        ensure!(own == "1", "{verbs:?}: {own}");
+    }
+    life.log_in_anew()?;
+    life.docker(&container, &[RESTART])?;
+    life.has_exactly(Mode::Sync, &container)?;
+    container.shell(LOG_IN)?;
+    life.configure(Mode::Ignore)?;
+    life.docker(&container, &[RESTART])?;
+    life.has_exactly(Mode::Ignore, &container)
 }
 
 /// Kills process 1 and waits until the engine has started it again.
