@@ -186,3 +186,49 @@ oauth_token = "canary"
     assert_eq!(config.env.len(), 1, "what is right is read");
     assert!(!format!("{problems:?}").contains("canary"));
 }
+
+#[test]
+fn scenario_15_a_value_is_text_or_a_table_that_says_more() {
+    let env = |value: &str| {
+        let config = read(&format!("[env]\nA = {value}\n"));
+        let mut env = config.map(|config| config.env.into_values());
+        env.as_mut()
+            .map(|env| match env.next().unwrap().written {
+                Written::Text(text) => format!("text {}", text.expose_secret()),
+                Written::Op { reference, account } => format!("{reference} {account:?}"),
+                Written::Command(words) => format!("{words:?}"),
+            })
+            .map_err(|error| error.to_string())
+    };
+    for (written, meant) in [
+        (r#""op://a/b/c""#, "text op://a/b/c"),
+        (r#"{ op = "op://a/b/c" }"#, "op://a/b/c None"),
+        (
+            r#"{ op = "op://a/b/c", account = "work" }"#,
+            r#"op://a/b/c Some("work")"#,
+        ),
+        (
+            r#"{ cmd = ["pass", "show", "a b"] }"#,
+            r#"["pass", "show", "a b"]"#,
+        ),
+    ] {
+        assert_eq!(env(written).as_deref(), Ok(meant), "{written}");
+    }
+    for refused in [
+        "7",
+        "[\"canary\"]",
+        "{}",
+        "{ cmd = [] }",
+        "{ cmd = \"canary\" }",
+        "{ cmd = [\"canary\", 7] }",
+        "{ account = \"canary\" }",
+        "{ op = \"op://a/b/canary\", acount = \"canary\" }",
+        "{ op = \"op://a/b/canary\", account = \"\" }",
+        "{ op = \"op://a/b/canary\", cmd = [\"canary\"] }",
+        "{ cmd = [\"canary\"], account = \"canary\" }",
+    ] {
+        let told = env(refused).unwrap_err();
+        assert!(told.starts_with("config.toml:2: `"), "{told}");
+        assert!(!told.contains("canary"), "{told}");
+    }
+}

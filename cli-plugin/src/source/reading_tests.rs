@@ -1,8 +1,9 @@
 //! Reading through programs that check what they are given.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
@@ -167,9 +168,19 @@ impl Machine {
     }
 }
 
+/// Through another process: while this one has it open for writing, what other
+/// tests start at that moment inherits that, and nobody may run it.
 fn put(path: &Path, script: &str) {
-    fs::write(path, script).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let install = Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn();
+    let mut install = install.unwrap();
+    let mut input = install.stdin.take().unwrap();
+    input.write_all(script.as_bytes()).unwrap();
+    drop(input);
+    assert!(install.wait().unwrap().success());
 }
 
 fn text(text: &str) -> Written {

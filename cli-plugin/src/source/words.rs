@@ -56,6 +56,8 @@ fn may_be_shown(word: &str, known: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(complaint: &str) -> String {
@@ -95,6 +97,17 @@ mod tests {
         for complaint in ["canary", "not valid: canary", "can"] {
             let line = first_line(complaint.as_bytes(), b"\ncanary\n", "");
             assert_eq!(line, None, "{complaint}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn scenario_24_no_token_is_shown_whatever_stands_around_it(
+            before in "[ -~]{0,40}", token in "[A-Za-z0-9][A-Za-z0-9_+/=-]{10,60}[0-9][A-Za-z0-9]", after in "[ -~\\t]{0,40}"
+        ) {
+            let complaint = format!("{before}{token}{after}");
+            let shown = first_line(complaint.as_bytes(), b"", "").unwrap_or_default();
+            prop_assert!(!shown.contains(&token), "{shown}");
         }
     }
 }
