@@ -75,12 +75,19 @@ fn uses_our_runtime(engine: &Engine, id: &str) -> Result<bool, EngineError> {
 impl Container {
     fn new(listed: Listed, launch: LaunchId, record: Option<Record>) -> Self {
         let label = |name: &str| listed.labels.get(name).cloned();
-        let agents = label(label::AGENTS).unwrap_or_default();
-        let agents = agents.split(',').filter(|word| !word.is_empty());
+        // A restart may have given it other agents than its label says.
+        let agents = if let Some(record) = &record {
+            let logins = record.agents.iter();
+            logins.map(|login| login.agent.clone()).collect()
+        } else {
+            let agents = label(label::AGENTS).unwrap_or_default();
+            let agents = agents.split(',').filter(|word| !word.is_empty());
+            agents.map(str::to_owned).collect()
+        };
         Self {
             role: label(label::ROLE),
             workspace: label(label::WORKSPACE),
-            agents: agents.map(str::to_owned).collect(),
+            agents,
             created: UNIX_EPOCH + Duration::from_secs(listed.created),
             id: listed.id,
             name: listed.name,

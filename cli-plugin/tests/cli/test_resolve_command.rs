@@ -4,13 +4,17 @@ use jackin_oci_hook::payload::{Delivery, Payload};
 use jackin_oci_hook::secret::Secret;
 use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
 
-use crate::environment::{Outcome, TestEnvironment};
+use crate::environment::{FAR, Outcome, TestEnvironment};
 
 const ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
 
 /// Launches, changes the configuration, and asks the resolver.
 fn resolved_after(environment: &TestEnvironment, changed: &str) -> Outcome {
-    let launch = environment.run(&["run", "web"]);
+    launched_and_resolved(environment, &["run", "web"], changed)
+}
+
+fn launched_and_resolved(environment: &TestEnvironment, launch: &[&str], changed: &str) -> Outcome {
+    let launch = environment.run(launch);
     assert_eq!(launch.code, 7, "{}", launch.stderr);
     let ticket = environment.ticket();
     environment.configure(changed);
@@ -123,4 +127,54 @@ fn scenario_38_a_login_made_in_the_container_is_kept_start_after_start() {
     payload = start(payload);
     assert!(login_in(&mut payload).expose().contains("canary-newer"));
     assert!(!request.get().contains("canary"), "{}", request.get());
+}
+
+#[test]
+fn an_image_without_a_role_is_resolved_with_its_own_agents() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure("[claude]\nauth_forward = \"ignore\"\n");
+    let launch = ["run", "--image", "i", "--agent", "claude"];
+    let token = "[claude]\nauth_forward = \"oauth_token\"\noauth_token = \"tok\"\n";
+    let payload = payload_of(&launched_and_resolved(&environment, &launch, token));
+    assert_eq!(payload.env[0].name.as_str(), "CLAUDE_CODE_OAUTH_TOKEN");
+}
+
+#[test]
+fn a_restart_keeps_the_record_of_its_launch_up_to_date() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write_login(FAR);
+    environment.configure(ROLE);
+    let token = "[claude]\nauth_forward = \"oauth_token\"\noauth_token = \"tok\"\n";
+    payload_of(&resolved_after(&environment, &format!("{token}{ROLE}")));
+    let mut records = std::fs::read_dir(environment.launches()).unwrap();
+    let record = std::fs::read_to_string(records.next().unwrap().unwrap().path()).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let login = &record["agents"][0];
+    assert_eq!(login["mode"], "oauth_token");
+    assert_eq!(login["source"], "plain value");
+    assert_eq!(
+        (&login["ends"], &login["origin"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    assert_eq!(
+        (&record["role"], &record["image"]),
+        (&"web".into(), &"i".into())
+    );
+}
+
+#[test]
+fn a_request_of_another_version_is_refused_with_what_to_do() {
+    let environment = TestEnvironment::new("1.45");
+    let first = r#"{"version":1,"role":"web","workspace":null,"modes":{},"given":[],"config_file":"/c","home":"/h","places":{}}"#;
+    let question = to_wiped_json(&Resolution {
+        schema: SCHEMA,
+        request: serde_json::value::RawValue::from_string(first.to_owned()).unwrap(),
+        payload: Payload::default(),
+    });
+    let outcome = environment.run_with_input(&["resolve"], &question.unwrap());
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    assert_eq!(
+        outcome.stderr,
+        "docker-jackin: the request is not one of version 2; start the container anew\n"
+    );
 }

@@ -445,3 +445,60 @@ fn an_engine_without_launches_of_ours_is_asked_for_its_version_only() {
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     assert_eq!(environment.engine().asked(), Vec::<String>::new());
 }
+
+#[test]
+fn every_agent_of_a_role_is_provisioned_by_its_own_mode() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(
+        r#"
+[claude]
+auth_forward = "oauth_token"
+oauth_token = "claudes-token"
+[codex]
+auth_forward = "api_key"
+api_key = "codexs-key"
+[amp]
+auth_forward = "api_key"
+api_key = "amps-key"
+[opencode]
+auth_forward = "ignore"
+api_key = "opencodes-key"
+[roles.web]
+image = "i"
+agents = ["claude", "codex", "amp", "opencode"]
+"#,
+    );
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_snapshot!(outcome.stderr, @r"
+    claude auth:   long-lived OAuth token (plain value, from global)
+    codex auth:    API key (plain value, from global)
+    amp auth:      API key (plain value, from global)
+    opencode auth: none (manual login required), from global
+    ");
+    let ticket = environment.ticket();
+    let json = ticket.to_json().unwrap();
+    let delivered = String::from_utf8_lossy(&json);
+    for value in ["claudes-token", "codexs-key", "amps-key"] {
+        assert!(delivered.contains(value), "{value}");
+    }
+    assert!(!delivered.contains("opencodes-key"));
+}
+
+#[test]
+fn scenario_18_a_missing_credential_ends_the_launch_before_the_engine_is_asked() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(
+        "[claude]\nauth_forward = \"api_key\"\n[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n",
+    );
+    // An engine that is gone would be told of, if it were asked.
+    let outcome = environment.run(&["-H", "unix:///nonexistent.sock", "run", "web"]);
+    assert_eq!((outcome.code, environment.docker_argv()), (125, None));
+    assert!(
+        outcome.stderr.contains("no credential for claude"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stderr.contains("engine"), "{}", outcome.stderr);
+    assert!(!environment.has_folder(), "something was written down");
+}
