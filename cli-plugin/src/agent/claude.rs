@@ -30,6 +30,9 @@ pub const API_KEY_DESCRIPTOR: &str = "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR";
 pub const OAUTH_TOKEN_DESCRIPTOR: &str = "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR";
 /// Renews a token by itself, at the start of a session.
 const REFRESH_TOKEN: &str = "CLAUDE_CODE_OAUTH_REFRESH_TOKEN";
+/// Says what a token in a variable is good for: with other scopes than Claude
+/// wants, it does not send the token at all.
+const OAUTH_SCOPES: &str = "CLAUDE_CODE_OAUTH_SCOPES";
 /// A workload's identity, in the variable or in the file that it names.
 const IDENTITY: &str = "ANTHROPIC_IDENTITY_TOKEN";
 const IDENTITY_FILE: &str = "ANTHROPIC_IDENTITY_TOKEN_FILE";
@@ -55,7 +58,7 @@ const ABOVE_THE_FILE: [&str; 8] = [
 ];
 
 /// What a long-lived token yields to.
-const ABOVE_THE_TOKEN: [&str; 3] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR];
+const ABOVE_THE_TOKEN: [&str; 4] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR, OAUTH_SCOPES];
 
 /// What an API key yields to, or is sent together with.
 const ABOVE_THE_KEY: [&str; 4] = [AUTH_TOKEN, OAUTH_TOKEN, PROFILE, IDENTITY_RULE];
@@ -204,6 +207,7 @@ mod tests {
             "ANTHROPIC_AUTH_TOKEN",
             "ANTHROPIC_API_KEY",
             "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+            "CLAUDE_CODE_OAUTH_SCOPES",
         ];
         assert_eq!(unset(&payload), above);
         assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));

@@ -209,3 +209,7 @@ fn unusable(chosen: &ChosenMode) -> Login {
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "own_session_tests.rs"]
+mod own_tests;

@@ -1,4 +1,4 @@
-//! Which session a container gets in `sync`, at launch and at later starts.
+//! Which session of the host's a container gets in `sync`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use insta::assert_snapshot;
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{Prepared, prepare};
 use super::*;
@@ -17,7 +16,7 @@ use crate::config;
 use crate::host::Host;
 
 /// The time at which everything here happens.
-const NOW: u64 = 1_900_000_000;
+pub(super) const NOW: u64 = 1_900_000_000;
 
 /// What a start leaves for the next.
 struct Last {
@@ -27,15 +26,15 @@ struct Last {
 }
 
 /// A home, and an agent that is started again and again in one container.
-struct Scene {
-    home: tempfile::TempDir,
+pub(super) struct Scene {
+    pub(super) home: tempfile::TempDir,
     agent: Agent,
     /// What the last start left.
     last: Option<Last>,
 }
 
 impl Scene {
-    fn new(agent: Agent) -> Self {
+    pub(super) fn new(agent: Agent) -> Self {
         let scene = Self {
             home: tempfile::tempdir().unwrap(),
             agent,
@@ -46,7 +45,7 @@ impl Scene {
     }
 
     /// Chooses the mode, with a key for those that need one.
-    fn mode(&self, word: &str) {
+    pub(super) fn mode(&self, word: &str) {
         let agent = self.agent.word();
         let text = format!("[{agent}]\nauth_forward = \"{word}\"\napi_key = \"canary-key\"\n");
         let file = self.home.path().join("config.toml");
@@ -55,22 +54,22 @@ impl Scene {
     }
 
     /// The agent's credential file on the host, in a folder that is there.
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         let file = self.agent.description().credential_file;
         let path = self.home.path().join(file.at_home);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
-    fn host_has(&self, text: &str) {
+    pub(super) fn host_has(&self, text: &str) {
         fs::write(self.file(), text).unwrap();
     }
 
-    fn host_has_none(&self) {
+    pub(super) fn host_has_none(&self) {
         let _ = fs::remove_file(self.file());
     }
 
-    fn try_start(&self) -> Result<Prepared, Failure> {
+    pub(super) fn try_start(&self) -> Result<Prepared, Failure> {
         let host = Host::new(self.home.path(), "/", []);
         let config = config::load(&self.home.path().join("config.toml"), &host)?;
         let none = BTreeMap::new();
@@ -96,7 +95,7 @@ impl Scene {
     }
 
     /// Starts the container, for the first time or again.
-    fn start(&mut self) -> Prepared {
+    pub(super) fn start(&mut self) -> Prepared {
         let prepared = self.try_start().unwrap();
         self.last = Some(Last {
             payload: prepared.payload.clone(),
@@ -107,13 +106,13 @@ impl Scene {
     }
 
     /// Starts it, and tells what is bound in the credential file's place.
-    fn bound(&mut self) -> Option<String> {
+    pub(super) fn bound(&mut self) -> Option<String> {
         let payload = self.start().payload;
         bound(&payload, self.agent).map(|content| content.expose().to_owned())
     }
 
     /// Has something inside the container write its credential file.
-    fn container_writes(&mut self, text: &str) {
+    pub(super) fn container_writes(&mut self, text: &str) {
         let place = self.agent.description().credential_file.in_container();
         let mut files = self.last.as_mut().unwrap().payload.files.iter_mut();
         let file = files.find(|file| file.place == place).unwrap();
@@ -125,7 +124,7 @@ impl Scene {
 
 /// The agent's credential file with a login that is told by `name` and was
 /// made `hour` hours after the first, and its refresh token.
-fn login_of(agent: Agent, name: &str, hour: u64) -> String {
+pub(super) fn login_of(agent: Agent, name: &str, hour: u64) -> String {
     let text = match agent {
         Agent::Claude => json!({"claudeAiOauth": {
             "accessToken": name,
@@ -235,150 +234,6 @@ fn scenario_31_a_restart_takes_the_hosts_newer_login() {
 }
 
 #[test]
-fn scenario_38_what_the_container_has_of_its_own_outlives_an_unchanged_host() {
-    for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
-        scene.host_has(&login_of(agent, "host", 5));
-        scene.start();
-        // A login by hand may be older by its times: it came later all the same.
-        let own = login_of(agent, "own", 0);
-        scene.container_writes(&own);
-        for _ in 0..3 {
-            assert_eq!(scene.bound().as_ref(), Some(&own), "{agent}");
-        }
-    }
-}
-
-#[test]
-fn scenario_38_when_both_have_changed_the_times_decide_where_there_are_any() {
-    // agent | the host's hour | the container's | whose login is there then
-    for (agent, host_hour, own_hour, winner) in [
-        (Agent::Claude, 1, 2, "own"),
-        (Agent::Claude, 2, 1, "host"),
-        (Agent::Claude, 1, 1, "host"),
-        (Agent::Codex, 1, 2, "own"),
-        (Agent::Codex, 2, 1, "host"),
-        (Agent::Amp, 1, 2, "host"),
-        (Agent::Opencode, 1, 2, "host"),
-    ] {
-        let mut scene = Scene::new(agent);
-        scene.host_has(&login_of(agent, "launch", 0));
-        scene.start();
-        scene.container_writes(&login_of(agent, "own", own_hour));
-        scene.host_has(&login_of(agent, "host", host_hour));
-        assert!(scene.bound().unwrap().contains(winner), "{agent} {winner}");
-    }
-}
-
-#[test]
-fn scenario_38_a_login_of_its_own_is_told_as_such() {
-    let mut scene = Scene::new(Agent::Claude);
-    scene.host_has(&login_of(Agent::Claude, "host", 0));
-    scene.start();
-    scene.container_writes(&login_of(Agent::Claude, "own", 1));
-    let prepared = scene.start();
-    assert_snapshot!(prepared.lines[0], @"claude auth: the container's own session is kept (sync), from global");
-    let provided = &prepared.provided[0];
-    assert_eq!(provided.session, None, "no session of the host's");
-    // The host's account is none of that session's.
-    fs::write(
-        scene.home.path().join(".claude.json"),
-        r#"{"oauthAccount":{"a":1}}"#,
-    )
-    .unwrap();
-    let Delivery::MergeJson { object } = &scene.start().payload.files[1].delivery else {
-        panic!("the seed");
-    };
-    assert!(!object.contains_key("oauthAccount"));
-}
-
-#[test]
-fn scenario_27_a_host_that_logged_out_leaves_the_container_its_login() {
-    for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
-        scene.host_has(&login_of(agent, "host", 0));
-        let first = scene.bound();
-        scene.host_has_none();
-        assert_eq!(scene.bound(), first, "{agent}");
-        scene.host_has("{}");
-        assert_eq!(scene.bound(), first, "{agent}");
-        scene.host_has(&login_of(agent, "again", 1));
-        assert!(scene.bound().unwrap().contains("again"), "{agent}");
-    }
-}
-
-#[test]
-fn scenario_38_a_containers_file_that_is_no_login_gives_way_to_the_hosts() {
-    let deep = "[".repeat(100_000);
-    let long = format!("{{\"apiKey@x\":\"{}\"}}", "y".repeat(OWN_LIMIT));
-    for agent in Agent::ALL {
-        for broken in ["", "{}", "null", "\u{0}", &deep, &long] {
-            let mut scene = Scene::new(agent);
-            scene.host_has(&login_of(agent, "host", 0));
-            let first = scene.bound();
-            scene.container_writes(broken);
-            assert_eq!(scene.bound(), first, "{agent}");
-            scene.container_writes(broken);
-            scene.host_has_none();
-            assert_eq!(scene.bound(), None, "{agent}");
-        }
-    }
-}
-
-#[test]
-fn scenario_38_a_containers_login_that_has_ended_for_good_gives_way_to_the_hosts() {
-    let ended = (NOW - 1) * 1000;
-    let mut own = json!({"claudeAiOauth": {"accessToken": "own", "expiresAt": ended}});
-    let mut scene = Scene::new(Agent::Claude);
-    scene.host_has(&login_of(Agent::Claude, "host", 0));
-    scene.start();
-    scene.container_writes(&own.to_string());
-    assert!(scene.bound().unwrap().contains("host"));
-    // With what renews it, it has not.
-    own["claudeAiOauth"]["refreshToken"] = Value::from("r");
-    scene.container_writes(&own.to_string());
-    assert!(scene.bound().unwrap().contains("own"));
-}
-
-#[test]
-fn scenarios_32_and_34_another_mode_leaves_nothing_of_a_session() {
-    for agent in Agent::ALL {
-        for mode in ["ignore", "api_key"] {
-            let mut scene = Scene::new(agent);
-            scene.host_has(&login_of(agent, "host", 0));
-            scene.start();
-            scene.container_writes(&login_of(agent, "own", 1));
-            scene.mode(mode);
-            let payload = format!("{:?}", exposed(&scene.start().payload));
-            assert!(!payload.contains("own") && !payload.contains("host"));
-            assert_eq!(payload.contains("canary-key"), mode == "api_key", "{agent}");
-        }
-    }
-}
-
-#[test]
-fn scenario_35_a_key_does_not_come_back_as_a_session() {
-    for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
-        scene.host_has(&login_of(agent, "host", 0));
-        scene.start();
-        scene.mode("api_key");
-        scene.start();
-        scene.mode("sync");
-        let payload = exposed(&scene.start().payload);
-        assert!(
-            payload.contains("host") && !payload.contains("canary-key"),
-            "{agent}"
-        );
-    }
-}
-
-/// Everything of a payload, its secrets included.
-fn exposed(payload: &Payload) -> String {
-    serde_json::to_string(payload).unwrap()
-}
-
-#[test]
 fn a_login_says_when_it_ends_and_warns_when_that_is_near() {
     let told = |seconds: i64| {
         let mut scene = Scene::new(Agent::Claude);
@@ -400,34 +255,4 @@ fn a_login_says_when_it_ends_and_warns_when_that_is_near() {
     assert_snapshot!(told(0), @"Doubtful claude auth: forwarded host session (sync), from global, ended 0 s ago | claude's login on this host has ended 0 s ago; `claude auth status` renews it");
     assert_snapshot!(told(-3 * hour), @"Doubtful claude auth: forwarded host session (sync), from global, ended 3 h ago | claude's login on this host has ended 3 h ago; `claude auth status` renews it");
     assert_snapshot!(told(400 * 24 * hour), @"LoggedIn claude auth: forwarded host session (sync), from global | ");
-}
-
-proptest! {
-    /// Whatever a container writes, what it gets next is the host's login or
-    /// its own file to the letter, and never another container's business.
-    #[test]
-    fn scenario_38_what_comes_back_is_the_hosts_or_the_containers_own(
-        agent in prop::sample::select(Agent::ALL.to_vec()),
-        text in prop_oneof![any::<String>(), "\\{\"[a-zA-Z@:/.]{0,20}\":\"[a-z]{0,5}\"\\}"],
-        name in "[a-z]{1,8}",
-        hour in 0u64..20,
-        whole in any::<bool>(),
-        host_changes in any::<bool>(),
-    ) {
-        let mut scene = Scene::new(agent);
-        scene.host_has(&login_of(agent, "host", 5));
-        let mut hosts = scene.bound();
-        let own = if whole { login_of(agent, &name, hour) } else { text };
-        scene.container_writes(&own);
-        if host_changes {
-            scene.host_has(&login_of(agent, "newer", 6));
-            hosts = {
-                let mut fresh = Scene::new(agent);
-                fresh.host_has(&login_of(agent, "newer", 6));
-                fresh.bound()
-            };
-        }
-        let bound = scene.bound();
-        prop_assert!(bound == hosts || bound == Some(own));
-    }
 }

@@ -268,7 +268,8 @@ fn scenario_43_a_variable_given_by_flag_is_the_users_own() {
         unset,
         [
             "ANTHROPIC_AUTH_TOKEN",
-            "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR"
+            "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+            "CLAUDE_CODE_OAUTH_SCOPES",
         ]
     );
     assert_eq!(prepared.warnings.len(), 2, "{:?}", prepared.warnings);
