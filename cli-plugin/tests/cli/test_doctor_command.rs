@@ -121,10 +121,10 @@ BROKEN = "op://a"
                  install `docker-credential-none`, or add its folder to PATH as an absolute path
       ok       A_PROGRAM of [env]: cmd:pass, not asked (--resolve asks)
       ok       WORKSPACE of [workspaces.w.env]: op://a/b/c in account work, not asked (--resolve asks)
-      warning  1Password: not signed in to 1Password
-                 run `op signin`, or turn on Settings > Developer > Integrate with 1Password CLI in its app
-      warning  1Password's account work: not signed in to 1Password
-                 run `op signin`, or turn on Settings > Developer > Integrate with 1Password CLI in its app
+      warning  1Password: no open session, though its app may approve a read
+                 `docker jackin doctor --resolve` reads the values; run `op signin` if that fails
+      warning  1Password's account work: no open session, though its app may approve a read
+                 `docker jackin doctor --resolve` reads the values; run `op signin` if that fails
     containers
       ok       none of yours runs
     ");

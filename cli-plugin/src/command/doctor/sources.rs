@@ -9,7 +9,7 @@ use super::Patient;
 use super::report::Finding;
 use crate::auth::scope::Scope;
 use crate::config::{AgentBlocks, Config, Value, Variables};
-use crate::source::{self, Shell, Source, SourceError, Wanted};
+use crate::source::{self, OpTrouble, Shell, Source, SourceError, Trouble, Wanted};
 
 /// How long `op whoami` may take. It asks the app, and nobody.
 const WHOAMI: Duration = Duration::from_secs(5);
@@ -164,6 +164,10 @@ fn accounts(patient: &Patient, declared: &[Declared<'_>]) -> Vec<Finding> {
         };
         found.push(match reference.is_signed_in(&patient.host, WHOAMI) {
             Ok(()) => Finding::ok(format!("{account}: signed in")),
+            Err(Trouble::Op(OpTrouble::NotSignedIn)) => Finding::warning(
+                format!("{account}: no open session, though its app may approve a read"),
+                "`docker jackin doctor --resolve` reads the values; run `op signin` if that fails",
+            ),
             Err(trouble) => {
                 let next = trouble.hint().unwrap_or_default();
                 Finding::warning(format!("{account}: {trouble}"), next)

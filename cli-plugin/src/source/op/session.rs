@@ -1,4 +1,6 @@
-//! Whether `op` is signed in, by `op whoami`, which asks nobody anything.
+//! Whether `op` is signed in, by `op whoami`, which asks nobody anything. It
+//! does not know all: where the app approves each read, it says that nobody is
+//! signed in while reads work, as of version 2.39.
 
 use std::time::Duration;
 
