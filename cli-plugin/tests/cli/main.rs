@@ -6,12 +6,15 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
+mod config_scene;
 mod environment;
 mod stand_in_engine;
 mod test_doctor_command;
 mod test_dry_run;
 mod test_complete_command;
+mod test_config_auth_command;
 mod test_config_command;
+mod test_config_env_command;
 mod test_eject_command;
 mod test_exec_command;
 mod test_plugin;

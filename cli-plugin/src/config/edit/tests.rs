@@ -347,3 +347,39 @@ fn scenario_75_the_edits_of_writers_at_once_are_all_in_the_file() {
     let config = crate::config::load(&scene.file(), &scene.host).unwrap();
     assert_eq!(config.env.len(), 40);
 }
+
+/// The configurations that the README shows.
+fn examples_of_the_readme() -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let blocks = readme.split("```toml\n").skip(1);
+    blocks
+        .filter_map(|block| block.split_once("```"))
+        .map(|(text, _)| text.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_readmes_examples_can_be_edited_and_taken_back() {
+    let examples = examples_of_the_readme();
+    assert!(examples.len() >= 4, "{}", examples.len());
+    for text in examples {
+        let scene = Scene::with(&text);
+        scene
+            .set("workspaces.extra.codex", "auth_forward", "ignore")
+            .unwrap();
+        scene.set("env", "EXTRA", "1").unwrap();
+        let edited = scene.text();
+        let mut kept = edited.lines();
+        assert!(
+            text.lines().all(|line| kept.any(|other| other == line)),
+            "{edited}"
+        );
+        edit(&scene.file(), &scene.host, |draft| {
+            draft.remove(&path("workspaces"), "extra")?;
+            draft.remove(&path("env"), "EXTRA")
+        })
+        .unwrap();
+        assert_eq!(scene.text().trim_end(), text.trim_end());
+    }
+}

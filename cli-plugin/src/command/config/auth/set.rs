@@ -10,7 +10,7 @@ use clap::Args;
 use super::super::declared::{search, slot_of};
 use super::super::given_value::{ASK, GivenValue, on_the_command_line};
 use crate::agent::Agent;
-use crate::auth::mode::{AuthMode, ChosenMode};
+use crate::auth::mode::{AuthMode, ChosenMode, Mode};
 use crate::auth::scope::Scope;
 use crate::command::agent_word::agent_word;
 use crate::command::scope_flags::{ScopeFlags, cell_of, flags_of, reach_of};
@@ -64,8 +64,8 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let auth_mode = AuthMode::parse(agent, &arguments.mode)?;
     // Names are looked up before a secret is asked for.
     arguments.scope.of_login(&place.load()?, &place.host)?;
+    arguments.require_provider_fits(auth_mode)?;
     let slot = arguments.slot(auth_mode)?;
-    arguments.require_provider_fits()?;
     let edited = place.edit(|draft| {
         let scope = arguments.scope.of_login(draft.config(), &place.host)?;
         let table = table_of(&scope, agent.word());
@@ -125,11 +125,18 @@ impl Arguments {
         )
     }
 
-    fn require_provider_fits(&self) -> Result<(), Failure> {
-        if self.provider.is_some() && self.agent != Agent::Opencode {
+    fn require_provider_fits(&self, auth_mode: AuthMode) -> Result<(), Failure> {
+        if self.provider.is_none() {
+            return Ok(());
+        }
+        if self.agent != Agent::Opencode {
             let message = format!("--provider is opencode's, and this is {}", self.agent);
             return Err(Failure::new(Kind::Usage, message)
                 .hint("an api_key of every other agent has its one vendor"));
+        }
+        if auth_mode.mode() != Mode::ApiKey {
+            let message = "--provider says whose api_key it is, and goes with that mode";
+            return Err(Failure::new(Kind::Usage, message).hint("leave out --provider"));
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use crate::config::ConfigPlace;
 use crate::config::edit::table_of;
 use crate::failure::Failure;
 
-/// The keys of an agent's block that name a credential.
-const SLOTS: [&str; 3] = ["oauth_token", "token", "api_key"];
+/// The keys of an agent's block that are about a credential.
+const SLOTS: [&str; 4] = ["oauth_token", "token", "api_key", "provider"];
 
 /// Let a scope say nothing any more about an agent's mode
 #[derive(Debug, Args)]
