@@ -17,7 +17,7 @@ use crate::kept::Kept;
 use crate::mounts::Mounts;
 use crate::passwd;
 use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
-use crate::record::Record;
+use crate::record::{Record, Surplus};
 use crate::rootfs::Rootfs;
 use crate::secret::Secret;
 use crate::seed;
@@ -143,26 +143,30 @@ fn places(record: &Record) -> impl Iterator<Item = &Place> {
     files.chain(record.surplus.iter().map(|surplus| &surplus.place))
 }
 
-/// Delivers a record's files into the container whose init has this pid.
+/// Delivers a record's files into the container whose init has this pid, takes
+/// out what is surplus there, and says what of that could not be taken out.
 ///
 /// The calling thread is in the container's mount namespace afterwards.
-pub fn deliver(pid: i32, target: &Target, record: &Record, kept: Kept<'_>) -> Result<(), Error> {
+pub fn deliver(
+    pid: i32,
+    target: &Target,
+    record: &Record,
+    kept: Kept<'_>,
+) -> Result<Vec<Surplus>, Error> {
     let payload = &record.payload;
     let tmpfs = secret_files(&target.users.user, payload, kept)?;
     enter_mount_namespace(pid)?;
     let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
     let home = home(&rootfs, target)?;
-    let spots = spots(&rootfs, &home, target, record)?;
-    // What can be refused for its content comes before what leaves a trace, and
-    // what goes before what comes, which may lie in the same file.
-    for (spot, surplus) in spots.iter().skip(payload.files.len()).zip(&record.surplus) {
-        seed::retract(&rootfs, spot, &surplus.object).map_err(|trouble| trouble.at(&spot.path))?;
-    }
+    // What goes comes before what is put there, maybe in the same file.
+    let left = retract(&rootfs, &home, target, record);
+    let spots = spots(&rootfs, &home, target, payload)?;
+    // What can be refused for its content comes before what leaves a trace.
     for (spot, file) in spots.iter().zip(&payload.files) {
         plant(&rootfs, spot, &file.delivery).map_err(|trouble| trouble.at(&spot.path))?;
     }
     let Some(tmpfs) = tmpfs else {
-        return Ok(());
+        return Ok(left);
     };
     let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
     attach(&rootfs, &tmpfs, &mounts)?;
@@ -171,7 +175,19 @@ pub fn deliver(pid: i32, target: &Target, record: &Record, kept: Kept<'_>) -> Re
             bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
         }
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Takes out what is surplus. A file that cannot be changed now is no reason
+/// not to start: nothing in it is a secret, and it is tried again.
+fn retract(rootfs: &Rootfs, home: &Path, target: &Target, record: &Record) -> Vec<Surplus> {
+    let moved = target.moved.iter().skip(record.payload.files.len());
+    let left = record.surplus.iter().zip(moved).filter(|(surplus, moved)| {
+        let path = path_of(&surplus.place, moved.as_deref(), home, &target.cwd);
+        let spot = rootfs.spot(&path);
+        !spot.is_ok_and(|spot| seed::retract(rootfs, &spot, &surplus.object).is_ok())
+    });
+    left.map(|(surplus, _)| surplus.clone()).collect()
 }
 
 /// Puts a seed in its place; a secret file is none.
@@ -187,12 +203,12 @@ fn spots(
     rootfs: &Rootfs,
     home: &Path,
     target: &Target,
-    record: &Record,
+    payload: &Payload,
 ) -> Result<Vec<Spot>, Error> {
-    let places = places(record).zip(&target.moved);
+    let places = payload.files.iter().zip(&target.moved);
     places
-        .map(|(place, moved)| {
-            let path = path_of(place, moved.as_deref(), home, &target.cwd);
+        .map(|(file, moved)| {
+            let path = path_of(&file.place, moved.as_deref(), home, &target.cwd);
             Ok(rootfs.spot(&path)?)
         })
         .collect()

@@ -93,9 +93,9 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let bytes = read_config(&path)?;
     let spec = Spec::from_json(&bytes)?;
     let target = Target::of(&spec, &state.bundle, &record, state.pid)?;
-    delivery::deliver(state.pid, &target, &record, container.kept())?;
-    if !record.surplus.is_empty() {
-        record.surplus.clear();
+    let left = delivery::deliver(state.pid, &target, &record, container.kept())?;
+    if left != record.surplus {
+        record.surplus = left;
         container.save(&record)?;
     }
     Ok(())

@@ -24,7 +24,7 @@ pub struct Record {
     /// from its user, whose word wins.
     pub configured: Vec<Configured>,
     /// What former payloads planted and this one does not want any more, until
-    /// a hook has taken it out.
+    /// a hook could take it out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus: Vec<Surplus>,
 }

@@ -33,19 +33,19 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
 }
 
 /// A container whose ticket can be resolved again.
-fn resolvable(rig: &Rig, payload: Payload) -> Result<Container> {
+fn resolvable(rig: &Rig, payload: Payload, user: &str) -> Result<Container> {
     let mut ticket = staging::ticket(0, payload)?;
     ticket.request = Some(RawValue::from_string("{}".to_owned())?);
     let handle = staging::stage(&ticket)?;
     let name = unique("resolved");
     let mut client = rig.with_handle("run", &handle);
-    run(client.args(["-d", "--name", &name, BASE, "sleep", "1000"]))?.success()?;
+    run(client.args(["-d", "--name", &name, "-u", user, BASE, "sleep", "1000"]))?.success()?;
     Ok(rig.adopt(name))
 }
 
 fn resolver_decides(rig: &Rig) -> Result<()> {
     let canary = Canary::new()?;
-    let container = resolvable(rig, payload(&canary)?)?;
+    let container = resolvable(rig, payload(&canary)?, "root")?;
     let own = format!("renewed-{}", canary.text());
     let question = Sandbox::memory().join(unique("question"));
     let report = question.display();
@@ -90,7 +90,7 @@ fn revoked(rig: &Rig) -> Result<()> {
         .files
         .push(staging::bound_file(".agent/token", canary.text())?);
     given.files.push(seed(&["old", "both"])?);
-    let container = resolvable(rig, given)?;
+    let container = resolvable(rig, given, "dev")?;
     let id = container.id()?;
     container.shell(RENEW)?;
     container.shell("sed -i 's/\"old\"/\"mine\", \"old\"/' ~/.agent.json")?;
@@ -106,6 +106,17 @@ fn revoked(rig: &Rig) -> Result<()> {
     files(STATE.as_ref(), None, &canary.finder(), &mut found)?;
     ensure!(found.is_empty(), "still in {found:?}");
 
+    // Where it cannot be taken out, the container starts all the same, and it
+    // is taken out as soon as it can be.
+    let owned_by = |user: &str| {
+        let command = ["--user=0", "chown", user, "/home/dev/.agent.json"];
+        container.exec(&command)?.success()
+    };
+    owned_by("root")?;
+    restart_with(rig, &container, &Payload::default())?;
+    owned_by("dev")?;
+    let seen = container.shell("cat ~/.agent.json")?;
+    ensure!(seen == expected, "{seen:?}");
     restart_with(rig, &container, &Payload::default())?;
     let seen = container.shell("cat ~/.agent.json")?;
     ensure!(seen == r#"{"keys": {"approved": ["mine"]}}"#, "{seen:?}");

@@ -57,8 +57,11 @@ pub fn start(
         Err(error) => {
             // What we refuse keeps nothing. What the low-level runtime refuses
             // keeps its login: the same container may be started again.
-            if first && !matches!(error, Error::Container(container::Error::OtherRoot { .. })) {
-                store.remove(&asked.id)?;
+            if first
+                && !matches!(error, Error::Container(container::Error::OtherRoot { .. }))
+                && let Err(left) = store.remove(&asked.id)
+            {
+                log.warn(&format!("failed to forget container {}: {left}", asked.id));
             }
             Err(error)
         }
