@@ -14,6 +14,8 @@ mod program;
 mod question;
 mod reading;
 mod ready;
+#[cfg(test)]
+mod stand_in_machine;
 mod unsupported;
 mod words;
 

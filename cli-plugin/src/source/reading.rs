@@ -46,7 +46,7 @@ pub fn read_without_asking(host: &Host, wanted: &[Wanted<'_>]) -> Vec<Read> {
     read.collect()
 }
 
-fn read_patiently(host: &Host, wanted: &[Wanted<'_>], patience: Patience) -> Vec<Read> {
+pub(super) fn read_patiently(host: &Host, wanted: &[Wanted<'_>], patience: Patience) -> Vec<Read> {
     let mut questions = Questions::default();
     let steps: Vec<_> = wanted
         .iter()
