@@ -36,7 +36,8 @@ const OAUTH_SCOPES: &str = "CLAUDE_CODE_OAUTH_SCOPES";
 /// A workload's identity, in the variable or in the file that it names.
 const IDENTITY: &str = "ANTHROPIC_IDENTITY_TOKEN";
 const IDENTITY_FILE: &str = "ANTHROPIC_IDENTITY_TOKEN_FILE";
-/// Without it such an identity counts for nothing.
+/// Without it such an identity counts for nothing; with it, it outranks the
+/// credentials file, and neither a token nor a key in a variable.
 const IDENTITY_RULE: &str = "ANTHROPIC_FEDERATION_RULE_ID";
 /// Names one of the logins in a folder of profiles.
 const PROFILE: &str = "ANTHROPIC_PROFILE";
@@ -60,8 +61,8 @@ const ABOVE_THE_FILE: [&str; 8] = [
 /// What a long-lived token yields to.
 const ABOVE_THE_TOKEN: [&str; 4] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR, OAUTH_SCOPES];
 
-/// What an API key yields to, or is sent together with.
-const ABOVE_THE_KEY: [&str; 4] = [AUTH_TOKEN, OAUTH_TOKEN, PROFILE, IDENTITY_RULE];
+/// What is sent together with an API key, or could be taken for it.
+const ABOVE_THE_KEY: [&str; 2] = [AUTH_TOKEN, OAUTH_TOKEN];
 
 /// What Claude Code is. The keys of other clouds are not among its variables:
 /// they count only where the user has also chosen that cloud by a variable.

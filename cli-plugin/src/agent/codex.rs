@@ -87,8 +87,8 @@ pub fn host_login(host: &Host) -> Result<Found, HostFileError> {
         Some(bytes) => Found::at(origin, login(&bytes)),
         None if uses_keyring(host) => Found::Unusable {
             origin: Origin::File(SETTINGS.on(host)),
-            why: "keeps the login in the system's keyring, which is not read; \
-                  set cli_auth_credentials_store = \"file\" in it",
+            why: "has Codex keep its login in the system's keyring, which is not read \
+                  (set cli_auth_credentials_store = \"file\" in it)",
         },
         None => Found::Missing(origin),
     })

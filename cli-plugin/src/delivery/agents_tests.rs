@@ -300,3 +300,16 @@ fn the_folder_that_a_container_starts_in_is_trusted_with_its_workspace() {
         assert_eq!(said.collect::<Vec<_>>(), trusted);
     }
 }
+
+#[test]
+fn scenario_27_a_login_in_the_systems_keyring_says_what_to_do() {
+    let scene = scene(Agent::Codex, "");
+    fs::create_dir(scene.home.path().join(".codex")).unwrap();
+    let settings = scene.home.path().join(".codex/config.toml");
+    fs::write(settings, "cli_auth_credentials_store = \"keyring\"").unwrap();
+    let prepared = scene.prepare().unwrap();
+    assert_eq!(prepared.payload, Payload::default());
+    let home = scene.home.path().to_str().unwrap();
+    let told = prepared.warnings.join(" ").replace(home, "~");
+    assert_snapshot!(told, @r#"~/.codex/config.toml has Codex keep its login in the system's keyring, which is not read (set cli_auth_credentials_store = "file" in it), so nothing is forwarded; log in with `codex login` on this host"#);
+}

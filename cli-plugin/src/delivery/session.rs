@@ -72,7 +72,7 @@ pub(super) fn login(
                 None => unusable(chosen),
             };
             login.warnings.push(format!(
-                "{origin} {why}, and is not forwarded; log in with `{}` on this host",
+                "{origin} {why}, so nothing is forwarded; log in with `{}` on this host",
                 agent.description().log_in
             ));
             login

@@ -247,7 +247,7 @@ fn scenario_28_a_malformed_host_login_is_warned_about() {
     fs::write(scene.home.path().join(".claude/.credentials.json"), "{").unwrap();
     let prepared = scene.prepare().unwrap();
     assert_eq!(prepared.payload, Payload::default());
-    assert!(prepared.warnings[0].contains("holds no login, and is not forwarded"));
+    assert!(prepared.warnings[0].contains("holds no login, so nothing is forwarded"));
 }
 
 #[test]
