@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::config::Written;
 use crate::failure::Failure;
 
 fn read(text: &str) -> Result<Config, ConfigError> {
