@@ -111,24 +111,21 @@ impl Engine {
         };
         self.wait(PATIENT, "remove a container", async {
             match docker.remove_container(id, Some(options)).await {
-                // 409: one started with --rm is being removed already.
-                Err(Error::DockerResponseServerError {
-                    status_code: 404 | 409,
-                    ..
-                }) => Ok(()),
+                // One that was started with --rm is being removed already.
+                Err(error) if is_gone(&error) => Ok(()),
                 other => other,
             }
         })
     }
 }
 
-/// Whether the engine says that there is no such container, or that it is in
-/// that state already.
+/// Whether the engine says that there is no such container, that it is in
+/// that state already, or that it is being removed.
 fn is_gone(error: &Error) -> bool {
     matches!(
         error,
         Error::DockerResponseServerError {
-            status_code: 304 | 404,
+            status_code: 304 | 404 | 409,
             ..
         }
     )

@@ -74,7 +74,9 @@ fn uses_our_runtime(engine: &Engine, id: &str) -> Result<bool, EngineError> {
 
 impl Container {
     fn new(listed: Listed, launch: LaunchId, record: Option<Record>) -> Self {
-        let label = |name: &str| listed.labels.get(name).cloned();
+        // An image may have brought them: they are not to move the cursor.
+        let plain = |text: &&String| !text.chars().any(char::is_control);
+        let label = |name: &str| listed.labels.get(name).filter(plain).cloned();
         // A restart may have given it other agents than its label says.
         let agents = if let Some(record) = &record {
             let logins = record.agents.iter();

@@ -153,3 +153,12 @@ fn scenario_52_the_record_of_a_container_that_is_gone_is_swept_in_time() {
     environment.run(&["ps"]);
     assert_eq!(records(), 1);
 }
+
+#[test]
+fn a_label_that_would_move_the_cursor_is_not_shown() {
+    let environment = TestEnvironment::new("1.45");
+    environment.serve("hostile", "we\u{1b}[2Jb", "cl\u{1b}[1maude");
+    let shown = environment.run(&["ps"]).stdout;
+    assert!(shown.contains("hostile   -"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+}

@@ -332,6 +332,20 @@ fn scenario_72_an_image_starts_without_any_configuration() {
 }
 
 #[test]
+fn the_workspace_around_the_folder_counts_for_an_image_too() {
+    let environment = TestEnvironment::new("1.45");
+    let home = environment.home().display();
+    environment.configure(&format!(
+        "[workspaces.w]\nworkdir = \"{home}\"\n[workspaces.w.claude]\nauth_forward = \"ignore\"\n"
+    ));
+    let outcome = environment.run(&["run", "--image", "i"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_snapshot!(outcome.stderr, @"claude auth: none (manual login required), from workspace w");
+    let argv = environment.docker_argv().unwrap().join("|");
+    assert!(argv.contains("dev.jackin.workspace=w"), "{argv}");
+}
+
+#[test]
 fn scenario_72_the_command_of_an_image_may_follow_at_once() {
     let environment = TestEnvironment::new("1.45");
     environment.configure("[claude]\nauth_forward = \"ignore\"\n");

@@ -28,7 +28,11 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     found.extend(looked_for.into_iter().map(|one| one.looked_for(patient)));
     found.extend(accounts(patient, &declared));
     if found.is_empty() {
-        found.push(Finding::ok("none is configured"));
+        found.push(Finding::ok(if declared.is_empty() {
+            "none is configured"
+        } else {
+            "none is configured but plain values"
+        }));
     }
     found
 }
@@ -151,30 +155,37 @@ fn accounts(patient: &Patient, declared: &[Declared<'_>]) -> Vec<Finding> {
         Ok(Source::Op(reference)) => Some(reference),
         _ => None,
     });
-    let mut found = Vec::new();
-    for reference in references {
-        // Where it is not there, its sources have said so.
-        if !seen.insert(reference.account()) || patient.resolve || op_is_missing(patient, reference)
-        {
-            continue;
+    let asked: Vec<_> = references
+        // Where `op` is not there, its sources have said so.
+        .filter(|one| !patient.resolve && !op_is_missing(patient, one))
+        .filter(|one| seen.insert(one.account()))
+        .collect();
+    std::thread::scope(|scope| {
+        let asked = asked.into_iter();
+        let asked: Vec<_> = asked
+            .map(|one| scope.spawn(|| account(patient, one)))
+            .collect();
+        let found = asked.into_iter().filter_map(|one| one.join().ok());
+        found.collect()
+    })
+}
+
+fn account(patient: &Patient, reference: &source::Reference) -> Finding {
+    let account = match reference.account() {
+        Some(account) => format!("1Password's account {account}"),
+        None => "1Password".to_owned(),
+    };
+    match reference.is_signed_in(&patient.host, WHOAMI) {
+        Ok(()) => Finding::ok(format!("{account}: signed in")),
+        Err(Trouble::Op(OpTrouble::NotSignedIn)) => Finding::warning(
+            format!("{account}: no open session, though its app may approve a read"),
+            "`docker jackin doctor --resolve` reads the values; run `op signin` if that fails",
+        ),
+        Err(trouble) => {
+            let next = trouble.hint().unwrap_or_default();
+            Finding::warning(format!("{account}: {trouble}"), next)
         }
-        let account = match reference.account() {
-            Some(account) => format!("1Password's account {account}"),
-            None => "1Password".to_owned(),
-        };
-        found.push(match reference.is_signed_in(&patient.host, WHOAMI) {
-            Ok(()) => Finding::ok(format!("{account}: signed in")),
-            Err(Trouble::Op(OpTrouble::NotSignedIn)) => Finding::warning(
-                format!("{account}: no open session, though its app may approve a read"),
-                "`docker jackin doctor --resolve` reads the values; run `op signin` if that fails",
-            ),
-            Err(trouble) => {
-                let next = trouble.hint().unwrap_or_default();
-                Finding::warning(format!("{account}: {trouble}"), next)
-            }
-        });
     }
-    found
 }
 
 fn op_is_missing(patient: &Patient, reference: &source::Reference) -> bool {
