@@ -4,6 +4,7 @@ mod add;
 mod list;
 mod remove;
 mod report;
+mod run_flags;
 mod show;
 
 use std::process::ExitCode;

@@ -61,9 +61,13 @@ pub(super) fn answer(root: &Command, words: &[&str], names: &impl Names) -> Answ
         (Next::NotOurs, None) => (asked.behind_the_first(unfinished), *unfinished),
         (Next::Any, None) => (asked.anything(unfinished), *unfinished),
     };
-    answer
-        .candidates
-        .retain(|(candidate, _)| candidate.starts_with(beginning));
+    answer.candidates.retain(|(candidate, _)| {
+        // A line break in a name would begin a candidate of its own.
+        candidate.starts_with(beginning) && !candidate.contains(char::is_control)
+    });
+    for (_, description) in &mut answer.candidates {
+        description.retain(|c| !c.is_control());
+    }
     answer
 }
 

@@ -10,7 +10,7 @@ struct Known;
 impl Names for Known {
     fn config(&self, folder: Option<&str>) -> Config {
         let role = Role {
-            image: "img:1".into(),
+            image: "img:1\n:0".into(),
             agents: Vec::new(),
             run: Vec::new(),
             env: [("NPM_TOKEN".try_into().unwrap(), value())].into(),
@@ -100,6 +100,16 @@ fn scenario_71_agents_and_only_their_modes_are_offered() {
     ] {
         assert_eq!(offered(line), (words.to_owned(), 4), "{line:?}");
     }
+}
+
+#[test]
+fn a_line_break_in_the_configuration_begins_no_candidate() {
+    let words = ["run", ""];
+    let answer = answer(&command_line(), &words, &Known);
+    assert_eq!(
+        answer.candidates,
+        [("web".to_owned(), "img:1:0".to_owned())]
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::run_flags;
 use crate::config::{Config, Role};
 use crate::source::Source;
 
@@ -14,6 +15,7 @@ pub(super) struct RoleReport {
     pub(super) name: String,
     pub(super) image: String,
     pub(super) agents: Vec<&'static str>,
+    /// Its `docker run` flags, without the values of variables.
     run: Vec<String>,
     /// The source of each variable.
     env: BTreeMap<String, String>,
@@ -30,7 +32,7 @@ impl RoleReport {
             name: name.to_owned(),
             image: role.image.clone(),
             agents: role.agents.iter().map(|agent| agent.word()).collect(),
-            run: role.run.clone(),
+            run: run_flags::shown(&role.run),
             env: env
                 .map(|(name, value)| (name.as_str().to_owned(), Source::shown(&value.written)))
                 .collect(),
