@@ -182,9 +182,14 @@ fn without_refresh_token(file: &Object<'_>, mut tokens: Object<'_>) -> Option<Se
     let tokens = json::secret(&tokens)?;
     let tokens: &RawValue = serde_json::from_str(tokens.expose()).ok()?;
     let mut forwarded = Object::from([("tokens".into(), tokens)]);
-    for name in ["auth_mode", "last_refresh"] {
-        if let Some(value) = file.get(name) {
-            forwarded.insert(name.into(), value);
+    for (name, value) in file {
+        let kept = match name.as_ref() {
+            "auth_mode" | "last_refresh" => true,
+            API_KEY => value.get() == "null",
+            _ => false,
+        };
+        if kept {
+            forwarded.insert(name.clone(), value);
         }
     }
     json::secret(&forwarded)
