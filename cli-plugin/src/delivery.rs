@@ -9,7 +9,7 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::payload::{Payload, Variable};
 use secrecy::SecretString;
 
 pub use login::{AuthLine, Outlook};
@@ -159,7 +159,7 @@ fn prepare_by(circumstances: Circumstances<'_>, read: Reader) -> Result<Prepared
     }
     for ((name, value), read) in operators.iter().zip(read) {
         match operator::variable(&circumstances, name, value, read) {
-            Ok(variable) => prepared.payload.env.push(variable),
+            Ok(variable) => prepared.add_operators(variable),
             Err(failure) => failures.push(failure),
         }
     }
@@ -227,6 +227,19 @@ impl Prepared {
         modes
             .map(|(agent, mode)| (agent.word().to_owned(), mode.word().to_owned()))
             .collect()
+    }
+
+    /// Adds an operator's variable, unless it would outrank a login.
+    fn add_operators(&mut self, variable: Variable) {
+        let Variable { name, .. } = &variable;
+        if self.payload.unset.contains(name) {
+            self.warnings.push(format!(
+                "{name} is not delivered: it would outrank an agent's login; that agent's \
+                 auth_forward = \"ignore\" lets it through"
+            ));
+        } else {
+            self.payload.env.push(variable);
+        }
     }
 
     fn add(&mut self, chosen: &ChosenMode, login: Login) {

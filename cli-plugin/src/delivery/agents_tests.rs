@@ -313,3 +313,22 @@ fn scenario_27_a_login_in_the_systems_keyring_says_what_to_do() {
     let told = prepared.warnings.join(" ").replace(home, "~");
     assert_snapshot!(told, @r#"~/.codex/config.toml has Codex keep its login in the system's keyring, which is not read (set cli_auth_credentials_store = "file" in it), so nothing is forwarded; log in with `codex login` on this host"#);
 }
+
+#[test]
+fn scenario_11_an_operators_variable_does_not_outrank_a_login() {
+    for (mode, delivered, warnings) in [("sync", "", 1), ("ignore", "CODEX_AUTHAPI_BASE_URL=x", 0)]
+    {
+        let text =
+            format!("[codex]\nauth_forward = \"{mode}\"\n[env]\nCODEX_AUTHAPI_BASE_URL = \"x\"\n");
+        let scene = scene(Agent::Codex, &text);
+        fs::create_dir(scene.home.path().join(".codex")).unwrap();
+        let login = r#"{"OPENAI_API_KEY":"key"}"#;
+        fs::write(scene.home.path().join(".codex/auth.json"), login).unwrap();
+        let prepared = scene.prepare().unwrap();
+        assert_eq!(env_of(&prepared.payload), delivered);
+        assert_eq!(prepared.warnings.len(), warnings);
+        for warning in prepared.warnings {
+            assert_snapshot!(warning, @r#"CODEX_AUTHAPI_BASE_URL is not delivered: it would outrank an agent's login; that agent's auth_forward = "ignore" lets it through"#);
+        }
+    }
+}
