@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{Gid, Uid};
+use rustix::io::Errno;
 
 /// What an unfinished file's name begins with.
 const PREFIX: &str = ".docker-jackin-";
@@ -39,11 +40,7 @@ impl StagedFile {
         file.write_all(content)?;
         let permissions = match access {
             Access::Mode(mode) => fs::Permissions::from_mode(mode),
-            Access::Of(former) => {
-                let (uid, gid) = (Uid::from_raw(former.uid()), Gid::from_raw(former.gid()));
-                rustix::fs::fchown(file.as_file(), Some(uid), Some(gid))?;
-                former.permissions()
-            }
+            Access::Of(former) => give(file.as_file(), former)?,
         };
         file.as_file().set_permissions(permissions)?;
         file.as_file().sync_all()?;
@@ -64,6 +61,21 @@ impl StagedFile {
         // A rename is on disk only once its folder is.
         let folder = place.parent().unwrap_or(Path::new("/"));
         fs::File::open(folder)?.sync_all()
+    }
+}
+
+/// Gives a file to the owner and group of another, and gives the permissions
+/// that it may then have. A group that its owner is not in cannot be kept: no
+/// other group is let in for it.
+fn give(file: &fs::File, former: &Metadata) -> io::Result<fs::Permissions> {
+    let (uid, gid) = (Uid::from_raw(former.uid()), Gid::from_raw(former.gid()));
+    match rustix::fs::fchown(file, Some(uid), Some(gid)) {
+        Ok(()) => Ok(former.permissions()),
+        Err(Errno::PERM) if file.metadata()?.uid() == former.uid() => {
+            let mode = former.permissions().mode();
+            Ok(fs::Permissions::from_mode(mode & !0o070))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

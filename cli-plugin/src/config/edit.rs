@@ -210,7 +210,11 @@ fn replace(
 
 fn unwritable(file: &Path, error: &io::Error) -> Failure {
     let message = format!("failed to change {}: {error}", file.display());
-    Failure::new(Kind::Configuration, message)
+    let failure = Failure::new(Kind::Configuration, message);
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return failure.hint("its folder must be yours: the file is replaced as a whole");
+    }
+    failure
 }
 
 /// What the reader has against the result is what was wrong with the command.
