@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use crate::environment::TestEnvironment;
 use crate::stand_in_engine::Container;
+use crate::terminal::Terminal;
 
 /// An environment with one running container of role `web`.
 fn with_web() -> TestEnvironment {
@@ -165,4 +166,14 @@ fn a_container_that_is_not_ours_is_refused_with_what_to_do() {
       start one with: docker jackin run <role>, or docker jackin run --image <image>
       for a plain process in it: docker exec theirs <command>
     ");
+}
+
+#[test]
+fn a_person_at_a_terminal_gets_one_in_the_container() {
+    let environment = with_web();
+    let terminal = Terminal::new();
+    let mut child = terminal.start(&environment, &["exec", "web"]);
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+    let argv = environment.docker_argv().unwrap().join("|");
+    assert_eq!(argv, "exec|-it|web-1|claude");
 }

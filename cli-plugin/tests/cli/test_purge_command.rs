@@ -1,10 +1,12 @@
 //! `docker jackin purge`: what goes, and that nothing does unasked.
 
 use std::fs;
+use std::io::Write;
 
 use insta::assert_snapshot;
 
 use crate::environment::TestEnvironment;
+use crate::terminal::Terminal;
 
 const ROLES: &str = r#"
 [claude]
@@ -67,4 +69,26 @@ fn what_has_no_containers_needs_no_question() {
     let outcome = environment.run(&["purge", "web"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
     assert_snapshot!(outcome.stderr, @"nothing is kept for role web");
+}
+
+#[test]
+fn on_a_terminal_only_a_yes_lets_the_containers_go() {
+    for (answer, code, left) in [("\n", 1, 2), ("n\n", 1, 2), ("y\n", 0, 1)] {
+        let environment = TestEnvironment::new("1.45");
+        environment.serve("web-1", "web", "claude");
+        environment.serve("api-1", "api", "claude");
+        let mut terminal = Terminal::new();
+        let mut child = terminal.start(&environment, &["purge", "web"]);
+        terminal.wait_for("stops and removes web-1, with all files in there");
+        terminal.wait_for("Go on? [y/N] ");
+        terminal.person.write_all(answer.as_bytes()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{answer:?}");
+        assert_eq!(environment.engine().names().len(), left, "{answer:?}");
+        let told = if code == 0 {
+            "removed container web-1"
+        } else {
+            "nothing is removed"
+        };
+        terminal.wait_for(told);
+    }
 }
