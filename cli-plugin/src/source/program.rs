@@ -69,7 +69,11 @@ mod tests {
         assert_eq!(find("tool", &absolute), None, "it may not be executed");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(find("tool", &absolute), Some(program));
-        assert_eq!(find("tool", &host(".:relative".into())), None);
+        let here = std::env::current_dir().unwrap();
+        let up = "../".repeat(here.components().count() - 1);
+        let relative = format!("{up}{}", path.to_string().trim_start_matches('/'));
+        assert!(Path::new(&relative).join("tool").exists(), "{relative}");
+        assert_eq!(find("tool", &host(relative)), None);
         fs::create_dir(folder.path().join("folder")).unwrap();
         assert_eq!(find("folder", &absolute), None);
     }

@@ -285,6 +285,14 @@ fn a_value_of_another_source_is_not_kept() {
       start the container anew with `docker jackin run`
     ");
     assert!(read(locked, "plain value").contains("No secret key"));
+    // The same program with other words is another source, told by a hash.
+    let pass = |words: &str| {
+        super::super::command::Line::parse(words)
+            .unwrap()
+            .identity()
+    };
+    assert_eq!(read("cmd:pass show a", &pass("pass show a")), "old");
+    assert!(read("cmd:pass show a", &pass("pass show b")).contains("another source"));
     // One that can be read is read, wherever the old value came from.
     assert_eq!(read("new", "op://v/i/f"), "new");
 }
