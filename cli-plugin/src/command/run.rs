@@ -73,7 +73,9 @@ pub struct Arguments {
     /// program is asked for a value.
     #[arg(long)]
     dry_run: bool,
-    /// How to show it.
+    /// How to show it. The json has agents (agent, auth, `chosen_by`, mode,
+    /// source, `not_asked` and the trace of scopes), variables (name, source,
+    /// scope, `not_asked`) and docker (program, arguments, variables).
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "dry_run")]
     format: Format,
     /// Print help.

@@ -107,3 +107,21 @@ fn an_engine_without_launches_of_ours_is_asked_for_its_version_only() {
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     assert_eq!(environment.engine().asked(), Vec::<String>::new());
 }
+
+#[test]
+fn a_launch_that_cannot_be_written_down_starts_all_the_same() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(SYNC_ROLE);
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    if !environment.has_folder() {
+        // Only root has a folder of its own here that may be spoilt.
+        return;
+    }
+    let folder = environment.launches();
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let told = "warning: this launch is not written down: cannot use";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+}

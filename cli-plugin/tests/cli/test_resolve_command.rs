@@ -16,8 +16,13 @@ fn resolved_after(environment: &TestEnvironment, changed: &str) -> Outcome {
 fn launched_and_resolved(environment: &TestEnvironment, launch: &[&str], changed: &str) -> Outcome {
     let launch = environment.run(launch);
     assert_eq!(launch.code, 7, "{}", launch.stderr);
-    let ticket = environment.ticket();
     environment.configure(changed);
+    resolved(environment)
+}
+
+/// Asks the resolver about the ticket of the last launch.
+fn resolved(environment: &TestEnvironment) -> Outcome {
+    let ticket = environment.ticket();
     let question = to_wiped_json(&Resolution {
         schema: SCHEMA,
         request: ticket.request.unwrap(),
@@ -177,4 +182,16 @@ fn a_request_of_another_version_is_refused_with_what_to_do() {
         outcome.stderr,
         "docker-jackin: the request is not one of version 2; start the container anew\n"
     );
+}
+
+#[test]
+fn a_restart_does_without_the_record_of_its_launch() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write_login(FAR);
+    environment.configure(ROLE);
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    std::fs::remove_dir_all(environment.launches()).unwrap();
+    assert_eq!(payload_of(&resolved(&environment)).files.len(), 2);
+    let left = std::fs::read_dir(environment.launches()).unwrap().count();
+    assert_eq!(left, 0, "nothing is made up");
 }
