@@ -170,3 +170,6 @@ impl fmt::Display for Agent {
         f.write_str(self.word())
     }
 }
+
+#[cfg(test)]
+mod properties;
