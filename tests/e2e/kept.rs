@@ -156,6 +156,13 @@ fn whole_life(rig: &Rig) -> Result<()> {
     // On /run/docker-jackin, and on the file's place.
     let own = renewing.container.shell(MOUNTS)?;
     ensure!(own == "2", "in the container: {own}");
+    let mounts = renewing
+        .container
+        .shell("grep -F ' - tmpfs docker-jackin ' /proc/self/mountinfo")?;
+    let tight = mounts
+        .lines()
+        .all(|line| line.contains(" rw,nosuid,nodev,noexec"));
+    ensure!(tight && !mounts.contains("shared:"), "{mounts}");
     nobody_elses(rig, &id)?;
     docker(rig, &renewing.container, &[RESTART])?;
     renewing.has_its_own()?;
