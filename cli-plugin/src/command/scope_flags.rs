@@ -105,18 +105,6 @@ pub(super) fn cell_of(scope: &Scope) -> Cell<'_> {
     }
 }
 
-/// A scope as flags name it, for a command in a message: with a space before
-/// it, or nothing.
-pub(super) fn flags_of(scope: &Scope) -> String {
-    let Cell { workspace, role } = cell_of(scope);
-    let flag = |name: &str, value: Option<&str>| {
-        value
-            .map(|value| format!(" --{name} {value}"))
-            .unwrap_or_default()
-    };
-    flag("workspace", workspace) + &flag("role", role)
-}
-
 /// A scope as it is shown: to people in words, to programs as a `workspace`
 /// and a `role`, each of which may be null.
 #[derive(Debug, Clone, PartialEq, Eq)]

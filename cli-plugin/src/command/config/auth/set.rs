@@ -13,7 +13,7 @@ use crate::agent::Agent;
 use crate::auth::mode::{AuthMode, ChosenMode, Mode};
 use crate::auth::scope::Scope;
 use crate::command::agent_word::agent_word;
-use crate::command::scope_flags::{ScopeFlags, cell_of, flags_of, reach_of};
+use crate::command::scope_flags::{ScopeFlags, cell_of, reach_of};
 use crate::command::screen::say;
 use crate::config::edit::table_of;
 use crate::config::{Config, ConfigPlace};
@@ -188,7 +188,7 @@ impl Report<'_> {
             "  no credential yet: docker jackin config auth set {} --agent {}{} --from SOURCE",
             self.auth_mode.word(),
             self.auth_mode.agent(),
-            flags_of(&self.scope)
+            self.scope.flags()
         )
     }
 }

@@ -10,9 +10,9 @@ use crate::agent::Agent;
 use crate::agent::login::Found;
 use crate::auth::credential::Search;
 use crate::auth::mode::{self, ChosenMode, Mode};
-use crate::auth::scope::Cell;
+use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
-use crate::command::scope_flags::{ShownScope, flags_of};
+use crate::command::scope_flags::ShownScope;
 use crate::config::{Config, Value};
 use crate::host::Host;
 use crate::source::{self, Shell, Source, SourceError, Wanted};
@@ -232,7 +232,7 @@ fn declared_login(
     let Some((scope, value)) = search.deciding() else {
         let chosen = search.chosen();
         let (word, agent) = (chosen.auth_mode.word(), chosen.auth_mode.agent());
-        let flags = chosen.scope.as_ref().map(flags_of).unwrap_or_default();
+        let flags = chosen.scope.as_ref().map(Scope::flags).unwrap_or_default();
         return LoginReport {
             source: format!("no {}", search.need().slot),
             scope: None,
