@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ pub(crate) struct Container {
     labels: BTreeMap<String, String>,
     created: u64,
     stuck: bool,
+    slow: bool,
 }
 
 impl Container {
@@ -33,6 +35,7 @@ impl Container {
                 .collect(),
             created: 1_700_000_000,
             stuck: false,
+            slow: false,
         }
     }
 
@@ -64,6 +67,12 @@ impl Container {
     /// The same with one more label.
     pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same, which takes its time to end.
+    pub(crate) fn slow(mut self) -> Self {
+        self.slow = true;
         self
     }
 
@@ -203,7 +212,11 @@ impl StandInEngine {
             }
             ("POST", ["containers", name, "stop"]) => {
                 let mut found = containers.iter_mut().filter(|one| one.is(name));
-                found.next().unwrap().state = "exited";
+                let found = found.next().unwrap();
+                if found.slow {
+                    std::thread::sleep(Duration::from_millis(1500));
+                }
+                found.state = "exited";
                 (204, None)
             }
             ("DELETE", ["containers", name])

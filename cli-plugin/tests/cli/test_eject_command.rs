@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use crate::environment::TestEnvironment;
 use crate::stand_in_engine::Container;
+use crate::terminal::Terminal;
 
 #[test]
 fn the_containers_of_the_role_are_stopped_and_removed_and_no_others() {
@@ -83,4 +84,23 @@ fn what_the_engine_does_not_remove_is_named_and_the_rest_goes() {
       try again, or remove one by hand: docker rm -f <container>
     ");
     assert_eq!(environment.engine().names(), ["stuck"]);
+}
+
+#[test]
+fn a_person_is_told_what_takes_its_time_and_a_file_is_not() {
+    let environment = TestEnvironment::new("1.45");
+    environment
+        .engine()
+        .add(Container::served("web-1", "web", "claude").slow());
+    let mut terminal = Terminal::new();
+    let mut child = terminal.start(&environment, &["eject", "web"]);
+    terminal.wait_for("waiting for web-1 to end, 10 s at most …");
+    terminal.wait_for("removed container web-1");
+    assert!(child.wait().unwrap().success());
+    environment
+        .engine()
+        .add(Container::served("web-2", "web", "claude").slow());
+    let outcome = environment.run(&["eject", "web"]);
+    assert_eq!(outcome.stdout, "removed container web-2\n");
+    assert_eq!(outcome.stderr, "");
 }
