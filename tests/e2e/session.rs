@@ -116,8 +116,7 @@ fn terminal(rig: &Rig) -> Result<()> {
     let mut terminal = Terminal::start(&user.jackin(rig, &arguments))?;
     let container = rig.adopt(name);
     terminal.wait_for(&["50 160"], PATIENCE)?;
-    terminal.resize(31, 77)?;
-    terminal.wait_for(&["31 77"], PATIENCE)?;
+    resized(&mut terminal)?;
     terminal.send("\u{3}")?;
     terminal.wait_for(&["got-it"], PATIENCE)?;
     let code = terminal.finish(PATIENCE)?;
@@ -125,6 +124,20 @@ fn terminal(rig: &Rig) -> Result<()> {
     let status = container.inspect("{{.State.ExitCode}}")?;
     ensure!(status == "43", "{status}");
     no_relay_is_left(&user)
+}
+
+/// The container follows the terminal's size. docker listens for changes only
+/// some time after it has set the first one, so a change may have to come again.
+fn resized(terminal: &mut Terminal) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        terminal.resize(31, 77)?;
+        let followed = terminal.wait_for(&["31 77"], Duration::from_secs(2));
+        if followed.is_ok() || Instant::now() > end {
+            return followed.map(|_| ());
+        }
+        terminal.resize(50, 160)?;
+    }
 }
 
 /// No process of ours outlives a session; each has the user's own HOME.
