@@ -116,7 +116,7 @@ fn terminal(rig: &Rig) -> Result<()> {
     let mut terminal = Terminal::start(&user.jackin(rig, &arguments))?;
     let container = rig.adopt(name);
     terminal.wait_for(&["50 160"], PATIENCE)?;
-    resized(&mut terminal)?;
+    resized(&terminal)?;
     terminal.send("\u{3}")?;
     terminal.wait_for(&["got-it"], PATIENCE)?;
     let code = terminal.finish(PATIENCE)?;
@@ -128,7 +128,7 @@ fn terminal(rig: &Rig) -> Result<()> {
 
 /// The container follows the terminal's size. docker listens for changes only
 /// some time after it has set the first one, so a change may have to come again.
-fn resized(terminal: &mut Terminal) -> Result<()> {
+fn resized(terminal: &Terminal) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
         terminal.resize(31, 77)?;
