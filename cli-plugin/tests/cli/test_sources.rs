@@ -32,6 +32,20 @@ fn start_again(environment: &TestEnvironment) -> Outcome {
     environment.run_with_input(&["resolve"], &question.unwrap())
 }
 
+/// A launch that another program becomes.
+fn launch_under(environment: &TestEnvironment, wrapper: &[&str]) -> Command {
+    let launch = environment.command(&["jackin", "run", "web"]);
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]);
+    command.arg(launch.get_program()).args(launch.get_args());
+    command.current_dir(environment.home()).env_clear();
+    let variables = launch.get_envs();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// Waits for what a program notes, for 20 s at most.
 fn noted(path: &Path) -> String {
     let until = Instant::now() + Duration::from_secs(20);
@@ -68,10 +82,9 @@ fn an_interrupted_launch_ends_the_programs_it_asks_and_then_itself() {
         environment.configure(&format!(
             "{ROLE}[env]\nA = {{ cmd = [\"sh\", \"-c\", \"{script}\"] }}\n"
         ));
-        let child = environment
-            .command(&["jackin", "run", "web"])
-            .spawn()
-            .unwrap();
+        // Whoever runs the tests in the background may have us ignore signals.
+        let launch = &mut launch_under(&environment, &["env", "--default-signal"]);
+        let child = launch.spawn().unwrap();
         let inner = noted(&environment.home().join("inner"));
         let outer = noted(&environment.home().join("outer"));
         assert!(runs(&inner) && runs(&outer));
@@ -89,21 +102,7 @@ fn a_signal_that_was_to_be_ignored_still_is() {
     environment.configure(&format!(
         "{ROLE}[env]\nA = \"cmd:sh -c 'echo $$ > ~/began; while [ ! -e ~/go ]; do sleep 0.02; done; echo x'\"\n"
     ));
-    let plain = environment.command(&["jackin", "run", "web"]);
-    let mut nohup = Command::new("nohup");
-    nohup.arg(plain.get_program()).args(plain.get_args());
-    nohup.current_dir(environment.home()).env_clear();
-    nohup.envs(
-        plain
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    let mut child = nohup
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = launch_under(&environment, &["nohup"]).spawn().unwrap();
     noted(&environment.home().join("began"));
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
     fs::write(environment.home().join("go"), "").unwrap();
