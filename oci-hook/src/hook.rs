@@ -12,6 +12,11 @@ use crate::spec::{self, Spec};
 use crate::state::{self, State};
 use crate::store::Store;
 
+/// The most memory that the hook may take, in bytes. Twice what merging into an
+/// ordinary file of the largest size needs. One that is made of nothing but
+/// commas would take gigabytes, which count for no limit of the container's.
+const MAX_MEMORY: u64 = 512 << 20;
+
 /// Why a hook's run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,7 +50,8 @@ pub enum Error {
 
 /// What is done before anything is read: no core dump shows a secret, no
 /// other process may look into this one (CVE-2019-5736), and no folder of the
-/// bundle or the container is the current one (CVE-2024-21626).
+/// bundle or the container is the current one (CVE-2024-21626). What a
+/// container has in its files costs the host no more memory than is set here.
 pub fn take_precautions() -> Result<(), Error> {
     let failed = |what| move |error: rustix::io::Errno| Error::Precaution(what, error.into());
     rustix::process::chdir("/").map_err(failed("leave the bundle"))?;
@@ -53,11 +59,12 @@ pub fn take_precautions() -> Result<(), Error> {
     // say in what the container's user may do.
     rustix::process::umask(rustix::fs::Mode::empty());
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("forbid looking in"))?;
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
+    let at_most = |limit| Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
     };
-    setrlimit(Resource::Core, none).map_err(failed("forbid core dumps"))
+    setrlimit(Resource::As, at_most(MAX_MEMORY)).map_err(failed("limit the memory"))?;
+    setrlimit(Resource::Core, at_most(0)).map_err(failed("forbid core dumps"))
 }
 
 /// Delivers the files of the container whose state is on standard input.
@@ -106,4 +113,37 @@ fn read_config(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set for the process in which the precautions are taken: they are for
+    /// good.
+    const INSIDE: &str = "JACKIN_TEST_INSIDE";
+
+    #[test]
+    fn the_hook_cannot_be_made_to_take_more_memory_than_is_its_due() {
+        if std::env::var_os(INSIDE).is_some() {
+            take_precautions().unwrap();
+            let takes = |bytes: u64| {
+                let room = usize::try_from(bytes).unwrap();
+                Vec::<u8>::new().try_reserve_exact(room).is_ok()
+            };
+            assert!(takes(MAX_MEMORY / 2));
+            assert!(!takes(MAX_MEMORY));
+            return;
+        }
+        let own = std::env::current_exe().unwrap();
+        let name = "hook::tests::the_hook_cannot_be_made_to_take_more_memory_than_is_its_due";
+        let inside = std::process::Command::new(own)
+            .args(["--exact", name, "--test-threads=1"])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&inside.stdout);
+        assert!(inside.status.success(), "{told}");
+        assert!(told.contains("1 passed"), "{told}");
+    }
 }
