@@ -210,13 +210,16 @@ impl Circumstances<'_> {
             unset: Vec::new(),
             files: Vec::new(),
         };
-        let launched = self.modes_at_launch.get(mode.agent().word());
         match self.shell {
-            Shell::Gone(_) if launched.is_none_or(|word| word != mode.word()) => {
-                Shell::Gone(NOTHING)
-            }
+            Shell::Gone(_) if !self.keeps(mode) => Shell::Gone(NOTHING),
             shell => shell,
         }
+    }
+
+    /// Whether its agent was in that mode at the last start, too.
+    fn keeps(&self, mode: AuthMode) -> bool {
+        let launched = self.modes_at_launch.get(mode.agent().word());
+        launched.is_some_and(|word| word == mode.word())
     }
 }
 

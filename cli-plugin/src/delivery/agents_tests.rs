@@ -6,6 +6,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use jackin_oci_hook::payload::{Delivery, Payload};
+use jackin_oci_hook::secret::Secret;
 
 use super::tests::{Scene, env_of};
 use super::*;
@@ -222,6 +223,54 @@ fn scenario_44_a_restart_keeps_a_key_that_was_in_a_file_alone() {
             .to_string()
             .contains("2 values could not be had")
     );
+}
+
+#[test]
+fn scenario_34_no_container_keeps_its_other_logins_by_spoiling_a_key() {
+    let text = |claude: &str| {
+        format!(
+            "[claude]\nauth_forward = \"{claude}\"\noauth_token = \"claudes\"\n\
+             [codex]\nauth_forward = \"api_key\"\napi_key = \"$KEY\"\n\
+             [opencode]\nauth_forward = \"api_key\"\nprovider = \"groq\"\napi_key = \"$KEY\"\n"
+        )
+    };
+    for spoilt in [
+        "",
+        "{}",
+        "null",
+        r#"{"OPENAI_API_KEY":" ","groq":{"key":7}}"#,
+        r#"{"OPENAI_API_KEY":"\u0000","groq":{"key":"a\u0000b"}}"#,
+        &"[".repeat(60_000),
+    ] {
+        let mut scene = Scene::new(&text("oauth_token"));
+        scene.agents = vec![Agent::Claude, Agent::Codex, Agent::Opencode];
+        scene.given = ["OPENAI_API_KEY".to_owned()].into();
+        scene.shell = vec![("KEY".into(), "key".into())];
+        let mut last = scene.prepare().unwrap();
+        assert_eq!(secret_files(&last.payload).len(), 2);
+        scene.shell.clear();
+        for file in &mut last.payload.files {
+            if let Delivery::Bind { content } = &mut file.delivery {
+                *content = Secret::new(spoilt.to_owned());
+            }
+        }
+        // Also at a later start, when there is no file any more.
+        for (claude, env) in [
+            ("oauth_token", "CLAUDE_CODE_OAUTH_TOKEN=claudes"),
+            ("ignore", ""),
+        ] {
+            fs::write(scene.home.path().join("config.toml"), text(claude)).unwrap();
+            last = scene
+                .prepare_again(Some(&last.payload), &last.mode_words())
+                .unwrap();
+            assert_eq!(env_of(&last.payload), env, "{spoilt:.40}");
+            assert!(secret_files(&last.payload).is_empty(), "{spoilt:.40}");
+        }
+        assert_eq!(
+            last.lines[1].to_string(),
+            "codex auth: its key is gone from its file in the container, from global"
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jackin_oci_hook::payload::Payload;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Circumstances;
 use super::session::{self, Session};
@@ -137,13 +137,17 @@ impl Plan<'_> {
         let agent = chosen.auth_mode.agent();
         let need = search.need();
         let read = search.deciding().and_then(|_| read.next());
-        let read = read.map(|read| match read {
-            Err(error @ SourceError::NotAgain { .. }) => {
-                let shell = circumstances.shell_for(chosen.auth_mode);
-                in_the_file(shell, agent, need).ok_or(error)
+        let read = match read {
+            Some(Err(SourceError::NotAgain { .. }))
+                if !agent.takes_key_by_variable() && circumstances.keeps(chosen.auth_mode) =>
+            {
+                match in_the_file(circumstances.shell, agent, need) {
+                    Some(key) => Some(Ok(key)),
+                    None => return Ok(lost(chosen)),
+                }
             }
             read => read,
-        });
+        };
         let Credential {
             value,
             source,
@@ -160,12 +164,25 @@ impl Plan<'_> {
 }
 
 /// The key that a container was given last in the agent's file, for one that
-/// was in no variable.
+/// was in no variable. The file is the container's, and may hold anything.
 fn in_the_file(shell: Shell<'_>, agent: Agent, need: Need<'_>) -> Option<SecretString> {
     let Shell::Gone(payload) = shell else {
         return None;
     };
-    agent.key_in(session::bound(payload, agent)?.expose(), need.provider)
+    let key = agent.key_in(session::bound(payload, agent)?.expose(), need.provider);
+    key.filter(|key| !key.expose_secret().contains('\0'))
+}
+
+/// What is left of a login whose key was in the agent's file alone, once the
+/// container has taken it out there. It is no error: a container could else
+/// keep its other logins, which the user may have taken back meanwhile.
+fn lost(chosen: &ChosenMode) -> Login {
+    let text = format!(
+        "its key is gone from its file in the container{}",
+        from(chosen)
+    );
+    let agent = chosen.auth_mode.agent();
+    Login::new(agent, Payload::default(), text, Outlook::Doubtful)
 }
 
 /// By what a key is called that becomes no variable: no variable's name.
