@@ -77,18 +77,21 @@ impl Container {
         // An image may have brought them: they are not to move the cursor.
         let plain = |text: &&String| !text.chars().any(char::is_control);
         let label = |name: &str| listed.labels.get(name).filter(plain).cloned();
-        // A restart may have given it other agents than its label says.
-        let agents = if let Some(record) = &record {
+        let (role, workspace, agents) = if let Some(record) = &record {
+            // A restart may have given it other agents than its label says, and
+            // of a launch without a role the label is its image's.
             let logins = record.agents.iter();
-            logins.map(|login| login.agent.clone()).collect()
+            let agents = logins.map(|login| login.agent.clone()).collect();
+            (record.role.clone(), record.workspace.clone(), agents)
         } else {
             let agents = label(label::AGENTS).unwrap_or_default();
             let agents = agents.split(',').filter(|word| !word.is_empty());
-            agents.map(str::to_owned).collect()
+            let agents = agents.map(str::to_owned).collect();
+            (label(label::ROLE), label(label::WORKSPACE), agents)
         };
         Self {
-            role: label(label::ROLE),
-            workspace: label(label::WORKSPACE),
+            role,
+            workspace,
             agents,
             created: UNIX_EPOCH + Duration::from_secs(listed.created),
             id: listed.id,

@@ -150,11 +150,17 @@ impl TestEnvironment {
     /// Puts the container into the engine that docker was called for last, as
     /// running under this name.
     pub(crate) fn add_launched(&self, name: &str) {
+        self.add_launched_of(name, &[]);
+    }
+
+    /// The same, of an image with these labels.
+    pub(crate) fn add_launched_of(&self, name: &str, image: &[(&str, &str)]) {
         let noted = fs::read_to_string(self.home().join("argv")).unwrap();
         let labels = noted
             .split('\0')
             .filter(|word| word.starts_with("dev.jackin."));
-        let labels: Vec<_> = labels.filter_map(|label| label.split_once('=')).collect();
+        let labels = labels.filter_map(|label| label.split_once('='));
+        let labels: Vec<_> = image.iter().copied().chain(labels).collect();
         self.engine.add(Container::running(name, &labels));
     }
 

@@ -166,6 +166,17 @@ fn a_container_that_is_not_ours_is_refused_with_what_to_do() {
       start one with: docker jackin run <role>, or docker jackin run --image <image>
       for a plain process in it: docker exec theirs <command>
     ");
+    // Nor does an image move the cursor by it.
+    let labels = [("dev.jackin.owner", "\u{1b}[2J4711")];
+    environment
+        .engine()
+        .add(Container::running("moving", &labels));
+    let told = refused(&environment, 1, &["exec", "moving"]);
+    assert!(
+        told.contains("moving was not started by docker-jackin"),
+        "{told}"
+    );
+    assert!(!told.contains(char::from(27)), "{told}");
 }
 
 #[test]
@@ -176,4 +187,23 @@ fn a_person_at_a_terminal_gets_one_in_the_container() {
     assert_eq!(child.wait().unwrap().code(), Some(7));
     let argv = environment.docker_argv().unwrap().join("|");
     assert_eq!(argv, "exec|-it|web-1|claude");
+}
+
+#[test]
+fn an_image_that_was_launched_without_a_role_cannot_claim_one() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
+    let launch = ["run", "--image", "acme/other:1"];
+    assert_eq!(environment.run(&launch).code, 7);
+    environment.add_launched_of("other", &[("dev.jackin.role", "web")]);
+    for arguments in [["exec", "web"], ["eject", "web"]] {
+        let told = environment.run(&arguments).stderr;
+        assert!(told.contains("no container of role web"), "{told}");
+    }
+    assert_eq!(environment.engine().names(), ["other"]);
+    // By its name it is there.
+    assert_eq!(
+        called(&environment, &["exec", "other"]),
+        "exec|-i|other|claude"
+    );
 }

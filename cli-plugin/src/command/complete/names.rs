@@ -51,7 +51,10 @@ impl Names for NamesHere {
         let running = listed.into_iter().filter(|one| one.state == "running");
         running
             .map(|one| {
-                let role = one.labels.get(label::ROLE).cloned().unwrap_or_default();
+                // An image may have brought it: it is not to move the cursor.
+                let role = one.labels.get(label::ROLE);
+                let role = role.filter(|role| !role.chars().any(char::is_control));
+                let role = role.cloned().unwrap_or_default();
                 (one.name, role)
             })
             .collect()

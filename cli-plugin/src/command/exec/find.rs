@@ -78,7 +78,10 @@ fn ambiguous(role: &str, several: &[&&Container]) -> Failure {
 
 fn not_served(described: &Described) -> Failure {
     let name = &described.name;
-    let message = match described.labels.get(label::OWNER) {
+    // Anybody's image may have brought the label: only a number is repeated.
+    let owner = described.labels.get(label::OWNER);
+    let owner = owner.and_then(|owner| owner.parse::<u32>().ok());
+    let message = match owner {
         Some(owner) => format!("container {name} is served for the user with uid {owner}"),
         None => format!("container {name} was not started by docker-jackin, and has no login"),
     };
