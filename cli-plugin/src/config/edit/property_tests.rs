@@ -57,6 +57,7 @@ fn configuration() -> impl Strategy<Value = String> {
         "codex.auth_forward = \"ignore\"\n# c2\n",
         "[roles.web] # t3\nimage = \"i\"\n  # c3\nagents = [\n  \"claude\", # in\n]\n",
         "\n\n# c4\n[workspaces.my-app]\nworkdir = \"/w\"\nclaude.auth_forward = \"sync\"\n",
+        "[[workspaces.my-app.mounts]] # t5\nsrc = \"/s\"\ndst = \"/a\"\n",
         "[workspaces.other.env]\n# c5\nB = \"$B\"\n\n",
         "[workspaces.other.roles.web.claude]\n  auth_forward = \"ignore\"\n#c6\n",
         "# the end, without a line break",

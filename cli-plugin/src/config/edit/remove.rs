@@ -6,7 +6,9 @@ use toml_edit::{Item, Table, TableLike, Value};
 use zeroize::Zeroizing;
 
 use super::set::change_inline;
-use super::text::{Misfit, has_header, line_end, line_start, own_entries, parsed, without};
+use super::text::{
+    Misfit, has_header, line_end, line_start, own_entries, parsed, tables_in, without,
+};
 
 /// The text without `key` of the table at `path`, or `None` when there is no
 /// such key. A table that is left empty goes too, unless a comment is at it.
@@ -86,7 +88,7 @@ fn sections(text: &str, table: &Table) -> Result<Vec<Range<usize>>, Misfit> {
         );
     }
     for (_, item) in table {
-        if let Item::Table(inner) = item {
+        for inner in tables_in(item) {
             pieces.extend(sections(text, inner)?);
         }
     }

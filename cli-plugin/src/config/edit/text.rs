@@ -69,11 +69,20 @@ pub(super) fn end_of(table: &Table) -> Result<Option<usize>, Misfit> {
     }
     ends.extend(own_entries(table)?.iter().map(|entry| entry.end));
     for (_, item) in table {
-        if let Item::Table(inner) = item {
+        for inner in tables_in(item) {
             ends.extend(end_of(inner)?);
         }
     }
     Ok(ends.into_iter().max())
+}
+
+/// The tables that an item is: one, each of `[[these]]`, or none.
+pub(super) fn tables_in(item: &Item) -> Vec<&Table> {
+    match item {
+        Item::Table(table) => vec![table],
+        Item::ArrayOfTables(tables) => tables.iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Where the line that holds `at` begins.
