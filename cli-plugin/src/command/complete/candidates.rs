@@ -57,8 +57,9 @@ pub(super) fn answer(root: &Command, words: &[&str], names: &impl Names) -> Answ
     });
     let (mut answer, beginning) = match (asked.line.next, within) {
         (Next::ValueOf(flag), _) => (asked.values(flag), *unfinished),
-        (_, Some((flag, value))) => (asked.values(flag), value),
-        (Next::NotOurs, None) => (asked.behind_the_first(unfinished), *unfinished),
+        (Next::Any | Next::Dockers, Some((flag, value))) => (asked.values(flag), value),
+        (Next::Dockers, None) => (asked.among_dockers(unfinished), *unfinished),
+        (Next::OfTheCommand, _) => (files(), *unfinished),
         (Next::Any, None) => (asked.anything(unfinished), *unfinished),
     };
     answer.candidates.retain(|(candidate, _)| {
@@ -110,13 +111,13 @@ impl<N: Names> Asked<'_, N> {
         }
     }
 
-    /// Behind the container of `exec` our `--agent` may stand as well.
-    fn behind_the_first(&self, unfinished: &str) -> Answer {
-        let is_exec = self.line.command.get_name() == "exec";
-        if is_exec && unfinished.starts_with("--") {
+    /// Our flags where they may stand, else the files that docker's flags and
+    /// commands are about.
+    fn among_dockers(&self, unfinished: &str) -> Answer {
+        if self.line.takes_flags_anywhere() && unfinished.starts_with("--") {
             return plain(self.flags());
         }
-        plain(Vec::new())
+        files()
     }
 
     /// The flags that can still be given.
@@ -241,6 +242,13 @@ fn plain(candidates: Vec<(String, String)>) -> Answer {
     Answer {
         candidates,
         directive: directive::NO_FILES,
+    }
+}
+
+fn files() -> Answer {
+    Answer {
+        candidates: Vec::new(),
+        directive: directive::FILES,
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Line<'a> {
     pub(super) given: Vec<(&'a Arg, String)>,
     /// How many words the command was given that are no flags.
     pub(super) positionals: usize,
+    /// Whether the rest is handed on to docker.
+    handed_on: bool,
 }
 
 /// What a word is to be.
@@ -22,8 +24,10 @@ pub(super) enum Next<'a> {
     ValueOf(&'a Arg),
     /// Anything that can follow.
     Any,
-    /// Something of docker's, or of a container's.
-    NotOurs,
+    /// A flag or a value of docker's, or one of ours among them.
+    Dockers,
+    /// A word of the container's command.
+    OfTheCommand,
 }
 
 impl<'a> Line<'a> {
@@ -34,6 +38,7 @@ impl<'a> Line<'a> {
             next: Next::Any,
             given: Vec::new(),
             positionals: 0,
+            handed_on: false,
         };
         for word in before {
             line.take(word);
@@ -57,10 +62,15 @@ impl<'a> Line<'a> {
         match self.next {
             Next::ValueOf(flag) => {
                 self.given.push((flag, word.to_owned()));
-                self.next = Next::Any;
+                self.next = if self.handed_on {
+                    Next::Dockers
+                } else {
+                    Next::Any
+                };
             }
-            Next::NotOurs => {}
-            Next::Any if word == "--" => self.next = Next::NotOurs,
+            Next::Any | Next::Dockers if word == "--" => self.next = Next::OfTheCommand,
+            Next::Dockers if self.takes_flags_anywhere() => self.take_flag(word),
+            Next::Dockers | Next::OfTheCommand => {}
             Next::Any if word.len() > 1 && word.starts_with('-') => self.take_flag(word),
             Next::Any => self.take_word(word),
         }
@@ -90,8 +100,14 @@ impl<'a> Line<'a> {
         let hands_on = self.positional().is_some_and(Arg::is_trailing_var_arg_set);
         self.positionals += 1;
         if hands_on {
-            self.next = Next::NotOurs;
+            self.handed_on = true;
+            self.next = Next::Dockers;
         }
+    }
+
+    /// Whether our flags may stand among docker's.
+    pub(super) fn takes_flags_anywhere(&self) -> bool {
+        self.command.get_name() == "exec"
     }
 }
 

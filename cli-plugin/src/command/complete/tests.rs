@@ -139,15 +139,30 @@ fn paths_and_sources_are_completed_by_the_shell() {
 }
 
 #[test]
-fn behind_the_role_all_is_dockers() {
+fn behind_the_role_all_is_dockers_and_the_shell_offers_files() {
     for line in [
         "run web ",
         "run web --",
-        "run web -- ",
+        "run web -v ./",
+        "run web -- claude ",
         "run web x ",
         "exec web -- ",
+        "exec web -- --a",
+        "exec web -- x --agent=",
+        "exec web --agent codex ",
     ] {
-        assert_eq!(offered(line), (String::new(), 4), "{line:?}");
+        assert_eq!(offered(line), (String::new(), 0), "{line:?}");
     }
-    assert_eq!(offered("exec web --a").0, "--agent");
+}
+
+#[test]
+fn the_agent_is_offered_behind_the_container_as_well() {
+    for (line, words) in [
+        ("exec web --a", "--agent"),
+        ("exec web -i --agent ", "claude codex amp opencode"),
+        ("exec web --agent co", "codex"),
+        ("exec web --agent=co", "codex"),
+    ] {
+        assert_eq!(offered(line), (words.to_owned(), 4), "{line:?}");
+    }
 }
