@@ -107,6 +107,7 @@ pub fn edit<T>(
     if changed {
         let former = require_own(file, &real, host)?;
         require_secret(file, former.as_ref(), &after)?;
+        require_readable(file, &draft.text)?;
         replace(file, &real, former.as_ref(), host, &before, &draft.text)?;
     }
     Ok(Edited {
@@ -184,6 +185,17 @@ fn require_secret(
         }),
         _ => Ok(()),
     }
+}
+
+/// What the reader would not read is not written.
+fn require_readable(file: &Path, text: &str) -> Result<(), Failure> {
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    if length <= file::LIMIT {
+        return Ok(());
+    }
+    let limit = file::LIMIT;
+    let message = format!("{} would be longer than {limit} bytes", file.display());
+    Err(Failure::new(Kind::Configuration, message).hint("take something out of it first"))
 }
 
 fn replace(

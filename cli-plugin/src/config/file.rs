@@ -13,7 +13,7 @@ use crate::plugin::global_flags::GlobalFlags;
 use crate::source::{Source, SourceError};
 
 /// The largest configuration that is read, in bytes.
-const LIMIT: u64 = 1 << 20;
+pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Where the configuration is: below `--config`, else `$DOCKER_CONFIG`, else
 /// `~/.docker`, which is docker's own order.

@@ -21,6 +21,30 @@ fn removed_from(text: &str, table: &str, key: &str) -> Option<String> {
     new.map(|text| text.to_string())
 }
 
+/// A table whose lists stand under headers of their own.
+const LISTED: &str = r#"[workspaces.w]
+workdir = "/w"
+[[workspaces.w.mounts]] # first
+src = "."
+dst = "/a"
+
+[[workspaces.w.mounts]]
+src = "x"
+dst = "/b"
+# behind it
+[workspaces.x]
+workdir = "/x"
+"#;
+
+#[test]
+fn a_list_of_tables_belongs_to_the_table_it_stands_in() {
+    let new = removed_from(LISTED, "workspaces", "w").unwrap();
+    assert_eq!(new, "# behind it\n[workspaces.x]\nworkdir = \"/x\"\n");
+    let new = set_in(LISTED, "workspaces.w.env", "A", "1");
+    let section = "\n[workspaces.w.env]\nA = \"1\"\n# behind it";
+    assert_eq!(new, LISTED.replace("# behind it", section));
+}
+
 const COMMENTED: &str = r#"# My agents.
 
 # Everything.
@@ -289,6 +313,17 @@ fn a_plain_value_is_not_put_where_others_can_read_it() {
     assert_eq!(scene.text(), "[env]\nA = \"$A\"\n");
     scene.set("env", "B", "$B").unwrap();
     assert_eq!(mode(&scene.file()), 0o644, "the mode is the user's choice");
+}
+
+#[test]
+fn what_would_be_too_long_to_read_is_not_written() {
+    let limit = usize::try_from(file::LIMIT).unwrap();
+    let full = "#".repeat(limit - 1) + "\n";
+    let scene = Scene::with(&full);
+    let failure = scene.set("claude", "auth_forward", "sync").unwrap_err();
+    assert!(failure.to_string().contains("would be longer than"));
+    assert_eq!(failure.exit_code(), 1);
+    assert!(scene.text() == full, "it is as it was");
 }
 
 #[test]
