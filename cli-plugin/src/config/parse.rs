@@ -242,7 +242,16 @@ impl Reader<'_> {
         let DeValue::Array(items) = item.get_ref() else {
             return Err(self.form(item, "mounts", "a list of { src = …, dst = … }"));
         };
-        items.iter().map(|item| self.mount(table, item)).collect()
+        let mut mounts: Vec<Mount> = Vec::new();
+        for item in items {
+            let mount = self.mount(table, item)?;
+            if mounts.iter().any(|one| one.dst == mount.dst) {
+                let expected = "another one than that of the mount before: docker takes each once";
+                return Err(self.form(item, "dst", expected));
+            }
+            mounts.push(mount);
+        }
+        Ok(mounts)
     }
 
     fn mount(&self, workspace: &Table<'_>, item: &Item<'_>) -> Result<Mount, ConfigError> {
@@ -259,8 +268,9 @@ impl Reader<'_> {
         let dst = self
             .text(&table, "dst")?
             .ok_or_else(|| self.missing(&table, "dst"))?;
-        if !dst.starts_with('/') {
-            return Err(self.form(item, "dst", "an absolute path in the container"));
+        if !dst.starts_with('/') || dst.trim_matches('/').is_empty() {
+            let expected = "an absolute path in the container, and not its root";
+            return Err(self.form(item, "dst", expected));
         }
         let readonly = self.switch(&table, "readonly")?;
         Ok(Mount { src, dst, readonly })

@@ -164,6 +164,26 @@ fn a_role_says_its_image_and_its_agents() {
 }
 
 #[test]
+fn mounts_that_docker_would_refuse_are_refused() {
+    let mounts = |mounts: &str| format!("[workspaces.w]\nworkdir = \"/w\"\nmounts = [{mounts}]\n");
+    for (list, why) in [
+        (r#"{ src = ".", dst = "w" }"#, "an absolute path"),
+        (r#"{ src = ".", dst = "/" }"#, "and not its root"),
+        (r#"{ src = ".", dst = "//" }"#, "and not its root"),
+        (
+            r#"{ src = ".", dst = "/w" }, { src = "x", dst = "/w" }"#,
+            "docker takes each once",
+        ),
+    ] {
+        let told = refused(&mounts(list));
+        assert!(told.contains(":3: `dst` must be"), "{told}");
+        assert!(told.contains(why), "{told}");
+    }
+    let both = r#"{ src = ".", dst = "/w" }, { src = ".", dst = "/x" }"#;
+    assert_eq!(read(&mounts(both)).unwrap().workspaces["w"].mounts.len(), 2);
+}
+
+#[test]
 fn all_problems_are_found_in_the_order_of_their_lines() {
     let text = r#"
 [claude]
