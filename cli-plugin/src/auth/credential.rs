@@ -15,7 +15,7 @@ use crate::source::{Source, SourceError};
 /// A credential with its history, which may be shown while it may not.
 #[derive(Debug)]
 pub struct Credential {
-    /// The value; never empty.
+    /// The value; never empty, and one line.
     pub value: SecretString,
     /// Where the value came from, in words.
     pub source: String,
@@ -159,14 +159,18 @@ impl<'a> Search<'a> {
         let held = match (self.deciding(), read) {
             (Some((scope, value)), Some(Ok(read))) => {
                 let source = Source::shown(&value.written);
-                if !read.expose_secret().trim().is_empty() {
+                let text = read.expose_secret();
+                if text.trim().is_empty() {
+                    Held::ResolvedEmpty(source)
+                } else if is_one_line(text) {
                     return Ok(Credential {
                         value: read,
                         source,
                         scope: scope.clone(),
                     });
+                } else {
+                    Held::SeveralLines(source)
                 }
-                Held::ResolvedEmpty(source)
             }
             (_, Some(Err(error))) => Held::Failed(error),
             (_, _) => Held::Unset,
@@ -230,6 +234,12 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Whether a value can be a key or a token, which goes into one line of a
+/// request. A password store's entry often has more lines below the password.
+pub fn is_one_line(value: &str) -> bool {
+    !value.trim().contains(char::is_control)
+}
+
 /// What one scope held when it was asked.
 #[derive(Debug)]
 enum Held {
@@ -237,6 +247,7 @@ enum Held {
     /// Something, but a nearer scope had decided already.
     Declared,
     ResolvedEmpty(String),
+    SeveralLines(String),
     Failed(SourceError),
 }
 
@@ -246,6 +257,12 @@ impl fmt::Display for Held {
             Self::Unset => f.write_str("unset"),
             Self::Declared => f.write_str("declared, not asked"),
             Self::ResolvedEmpty(source) => write!(f, "resolved empty ({source})"),
+            Self::SeveralLines(source) => {
+                write!(
+                    f,
+                    "resolved to several lines, and a credential is one ({source})"
+                )
+            }
             Self::Failed(error) => write!(f, "declared, but {error}"),
         }
     }

@@ -196,6 +196,10 @@ fn auth_show_tells_what_a_source_gives() {
         ("file:~/key", "/key, from global: usable"),
         ("file:/nonexistent", "from global: cannot be read"),
         (
+            "file:~/entry",
+            "/entry, from global: unusable, it gives several lines",
+        ),
+        (
             "cmd:touch ran",
             "cmd:touch, from global: not asked, --resolve reads it",
         ),
@@ -204,6 +208,7 @@ fn auth_show_tells_what_a_source_gives() {
             .variable("SET", CANARY)
             .variable("EMPTY", "");
         environment.write("key", CANARY);
+        environment.write("entry", &format!("{CANARY}\nurl: example.com\n"));
         environment.configure(&format!(
             "[claude]\nauth_forward = \"api_key\"\napi_key = \"{source}\"\n"
         ));

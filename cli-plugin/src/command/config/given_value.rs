@@ -1,10 +1,11 @@
 //! A value as it is given to a command: a reference in the arguments, or the
 //! secret itself by another way than the arguments.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{InlineTable, Value};
 use zeroize::Zeroizing;
 
+use crate::auth::credential::is_one_line;
 use crate::config::Written;
 use crate::failure::{Failure, Kind};
 use crate::prompt;
@@ -93,6 +94,14 @@ impl GivenValue {
         self.plain
     }
 
+    /// Whether it is more than a key or a token can be.
+    pub(super) fn is_secret_of_several_lines(&self) -> bool {
+        match &self.written {
+            Written::Text(text) => self.plain && !is_one_line(text.expose_secret()),
+            Written::Op { .. } | Written::Command(_) => false,
+        }
+    }
+
     /// What may be shown of it.
     pub(super) fn shown(&self) -> String {
         Source::shown(&self.written)
@@ -100,7 +109,6 @@ impl GivenValue {
 
     /// As it stands in the configuration.
     pub(super) fn to_toml(&self) -> Value {
-        use secrecy::ExposeSecret;
         match &self.written {
             Written::Text(text) => text.expose_secret().into(),
             Written::Op { reference, account } => {

@@ -107,6 +107,10 @@ impl Arguments {
         if value.is_plain() && from != ASK {
             return Err(on_the_command_line("the value of --from", &self.asking()));
         }
+        if value.is_secret_of_several_lines() {
+            let message = format!("{what} is one line, and more was read");
+            return Err(Failure::new(Kind::Usage, message).hint("type or pipe it alone"));
+        }
         Ok(Some((slot, value)))
     }
 

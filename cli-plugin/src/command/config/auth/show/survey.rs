@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::report::{AgentReport, CellReport, LoginReport, Report, Said, State};
 use crate::agent::Agent;
 use crate::agent::login::Found;
-use crate::auth::credential::Search;
+use crate::auth::credential::{Search, is_one_line};
 use crate::auth::mode::{self, ChosenMode, Mode};
 use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
@@ -247,6 +247,10 @@ fn declared_login(
         None => (State::NotAsked, Some("--resolve reads it".to_owned())),
         Some(Err(error)) => (State::Failed, Some(error.to_string())),
         Some(Ok(read)) if read.expose_secret().trim().is_empty() => (State::Empty, None),
+        Some(Ok(read)) if !is_one_line(read.expose_secret()) => {
+            let detail = "it gives several lines, and a credential is one";
+            (State::Unusable, Some(detail.to_owned()))
+        }
         Some(Ok(_)) => (State::Usable, None),
     };
     LoginReport {
