@@ -1,7 +1,7 @@
 //! What a verb shows on standard output: for people or for programs.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -12,25 +12,34 @@ use crate::failure::{Failure, Kind};
 /// Shows it in the form that was asked for.
 ///
 /// # Errors
-/// It cannot be told as JSON.
+/// It cannot be told as JSON, or not be written as a whole.
 pub(super) fn show(
     shown: &(impl Display + Serialize),
     format: Format,
 ) -> Result<ExitCode, Failure> {
-    match format {
-        Format::Text => say(shown),
-        Format::Json => {
-            let json = serde_json::to_string_pretty(shown)
-                .map_err(|error| Failure::new(Kind::Internal, error))?;
-            say(&json);
+    let text = match format {
+        Format::Text => shown.to_string(),
+        Format::Json => serde_json::to_string_pretty(shown)
+            .map_err(|error| Failure::new(Kind::Internal, error))?,
+    };
+    match print(&text) {
+        // A reader that has gone is no trouble of ours.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let message = format!("failed to write to standard output: {error}");
+            Err(Failure::new(Kind::Internal, message))
         }
+        _ => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-/// Shows text, in colour on a terminal only. A reader that has gone is no
-/// trouble of ours.
+/// Says what has been done. That it cannot be said undoes nothing.
 pub(super) fn say(text: &impl Display) {
-    let text = text.to_string();
-    let _ = writeln!(anstream::stdout(), "{}", text.trim_end_matches('\n'));
+    let _ = print(&text.to_string());
+}
+
+/// Prints text, in colour on a terminal only.
+fn print(text: &str) -> io::Result<()> {
+    let mut screen = anstream::stdout();
+    writeln!(screen, "{}", text.trim_end_matches('\n'))?;
+    screen.flush()
 }

@@ -1,7 +1,7 @@
 //! `docker jackin config`: what is refused leaves the file byte for byte as it
 //! was, a secret is never shown, and no edit is lost or half done.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -70,6 +70,43 @@ fn scenario_24_a_secret_in_an_argument_is_refused_and_not_repeated() {
       if it was the secret, it is in your shell's history now: take it out there
     [2]
     ");
+}
+
+#[test]
+fn a_secret_of_several_lines_is_no_credential_and_may_be_a_variable() {
+    let environment = example();
+    let lines = format!("{CANARY}\nurl: example.com\n");
+    let line = words("config auth set api_key --from -");
+    let said = shown(&environment.run_with_input(&line, lines.as_bytes()));
+    assert_snapshot!(said, @r"
+    docker-jackin: claude's api_key is one line, and more was read
+      type or pipe it alone
+    [2]
+    ");
+    assert_eq!(text(&environment), EXAMPLE);
+    let line = words("config env set SSH_PRIVATE_KEY -");
+    let said = shown(&environment.run_with_input(&line, lines.as_bytes()));
+    assert!(said.ends_with("[0]"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_written_down_as_a_whole_is_a_failure() {
+    let environment = example();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for line in [
+        "config env list --format json",
+        "config auth show --agent claude",
+        "role list",
+    ] {
+        let mut command = environment.command(&words(line));
+        let output = command.stdout(full()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert!(
+            told.contains("failed to write to standard output"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
