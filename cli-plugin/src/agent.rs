@@ -81,6 +81,21 @@ impl Agent {
         Self::ALL.into_iter().find(|agent| agent.word() == word)
     }
 
+    /// The agents that were named, each once, in their order; Claude where none
+    /// was.
+    pub fn each_once_or_claude(named: &[Self]) -> Vec<Self> {
+        let mut agents = Vec::new();
+        for agent in named {
+            if !agents.contains(agent) {
+                agents.push(*agent);
+            }
+        }
+        if agents.is_empty() {
+            agents.push(Self::Claude);
+        }
+        agents
+    }
+
     /// The agent that takes a credential from this variable.
     pub fn of_variable(name: &str) -> Option<Self> {
         Self::ALL

@@ -7,6 +7,7 @@ pub mod config;
 pub mod doctor;
 pub mod eject;
 pub mod exec;
+mod image_word;
 pub mod install;
 mod new_name;
 pub mod ps;

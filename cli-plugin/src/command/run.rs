@@ -16,6 +16,7 @@ use jackin_oci_hook::folder::candidates;
 
 use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
+use crate::command::image_word::image_word;
 use crate::command::status::Format;
 use crate::delivery::{self, Prepared};
 use crate::docker::program;
@@ -63,7 +64,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     workspace: Option<String>,
     /// An image to start without a role.
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = image_word)]
     image: Option<String>,
     /// An agent to log in with --image; may be given more than once, and is
     /// claude by default.

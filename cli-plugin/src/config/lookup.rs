@@ -11,7 +11,7 @@ impl Config {
     pub fn known_workspace(&self, name: &str) -> Result<&str, Failure> {
         let known = self.workspaces.keys().map(String::as_str);
         known.clone().find(|one| *one == name).ok_or_else(|| {
-            let add = "docker jackin workspace add";
+            let add = "docker jackin workspace add NAME";
             unknown("workspace", name, &known.collect::<Vec<_>>(), add)
         })
     }
@@ -23,7 +23,7 @@ impl Config {
     pub fn known_role(&self, name: &str) -> Result<&str, Failure> {
         let known = self.roles.keys().map(String::as_str);
         known.clone().find(|one| *one == name).ok_or_else(|| {
-            let add = "docker jackin role add";
+            let add = "docker jackin role add NAME --image IMAGE";
             unknown("role", name, &known.collect::<Vec<_>>(), add)
         })
     }

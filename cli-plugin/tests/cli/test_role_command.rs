@@ -89,6 +89,14 @@ fn a_role_that_was_added_can_be_started() {
 }
 
 #[test]
+fn an_agent_that_is_named_twice_is_one() {
+    let environment = TestEnvironment::new("1.45");
+    let line = "role add x --image y --agent codex --agent claude --agent codex";
+    assert!(said(&environment, line).ends_with("[0]"));
+    assert!(text(&environment).contains(r#"agents = ["codex", "claude"]"#));
+}
+
+#[test]
 fn a_role_goes_with_what_workspaces_say_about_it() {
     let environment = TestEnvironment::new("1.45");
     environment.configure(
@@ -124,6 +132,7 @@ fn scenario_74_a_role_that_cannot_be_is_refused() {
     let refusals = [
         "role add web --image x",
         "role add .x --image y",
+        "role add x --image ",
         "role add x --image y --run stray",
         "role show wep",
     ]
@@ -135,6 +144,10 @@ fn scenario_74_a_role_that_cannot_be_is_refused() {
     [2]
     docker-jackin: ".x" cannot be the name of a role
       a name has letters, digits, `_`, `.` and `-`, and begins with a letter or digit
+    [2]
+    error: invalid value '' for '--image <IMAGE>': an image is a name, such as acme/web-agent:1
+
+    For more information, try '--help'.
     [2]
     docker-jackin: "stray" is no flag of `docker run`
       give a flag with its value as --run=--flag=value

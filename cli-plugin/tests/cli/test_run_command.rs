@@ -247,6 +247,11 @@ fn what_cannot_be_is_refused_with_2_and_the_next_step() {
         ),
         (&["run", "wab"], "did you mean \"web\"?"),
         (
+            &["run", "acme/web:1"],
+            "without a role by: docker jackin run --image acme/web:1",
+        ),
+        (&["run", "--image", ""], "an image is a name"),
+        (
             &["run", "--workspace", "nope", "web"],
             "unknown workspace \"nope\"",
         ),

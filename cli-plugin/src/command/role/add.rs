@@ -8,6 +8,7 @@ use toml_edit::{Array, Value};
 
 use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
+use crate::command::image_word::image_word;
 use crate::command::new_name::{require_free, require_name};
 use crate::command::screen::say;
 use crate::config::ConfigPlace;
@@ -27,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "NAME")]
     name: String,
     /// The image, as `docker run` takes it.
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = image_word)]
     image: String,
     /// An agent that runs in it; claude if none is named.
     #[arg(long = "agent", value_name = "AGENT", value_parser = agent_word())]
@@ -42,15 +43,10 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let name = &arguments.name;
     require_name("role", name)?;
     arguments.require_flags()?;
-    if arguments.image.is_empty() || arguments.image.starts_with('-') {
-        let message = format!("{:?} cannot be an image", arguments.image);
-        return Err(Failure::new(Kind::Usage, message));
-    }
-    let mut agents = arguments.agents.clone();
-    if agents.is_empty() {
-        agents.push(Agent::Claude);
-    }
-    let words: Array = agents.iter().map(|agent| agent.word()).collect();
+    let words: Array = Agent::each_once_or_claude(&arguments.agents)
+        .into_iter()
+        .map(Agent::word)
+        .collect();
     place.edit(|draft| {
         require_free("role", name, draft.config().roles.contains_key(name))?;
         let table = ["roles".to_owned(), name.clone()];

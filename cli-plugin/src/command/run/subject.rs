@@ -49,19 +49,10 @@ impl Subject {
     }
 
     fn of_image(image: String, named: &[Agent]) -> Self {
-        let mut agents = Vec::new();
-        for agent in named {
-            if !agents.contains(agent) {
-                agents.push(*agent);
-            }
-        }
-        if agents.is_empty() {
-            agents.push(Agent::Claude);
-        }
         Self {
             role: None,
             image,
-            agents,
+            agents: Agent::each_once_or_claude(named),
             flags: GivenFlags::default(),
         }
     }
@@ -89,7 +80,8 @@ impl Subject {
             return Err(Failure::new(Kind::Usage, message)
                 .hint(format!("they are `agents` of [roles.{name}] in {file}")));
         }
-        let role = &config.roles[config.known_role(&name)?];
+        let known = config.known_role(&name);
+        let role = &config.roles[known.map_err(|failure| or_an_image(failure, &name))?];
         let subject = Self {
             image: role.image.clone(),
             agents: role.agents.clone(),
@@ -115,9 +107,20 @@ impl Subject {
     }
 }
 
+/// What reads like an image may be meant for one.
+fn or_an_image(failure: Failure, name: &str) -> Failure {
+    if !name.contains(['/', ':']) {
+        return failure;
+    }
+    let image = shell_words::quote(name);
+    failure.hint(format!(
+        "an image is started without a role by: docker jackin run --image {image}"
+    ))
+}
+
 fn roles_hint(config: &Config) -> String {
     if config.roles.is_empty() {
-        return "there is none yet; add one: docker jackin role add".to_owned();
+        return "there is none yet; add one: docker jackin role add NAME --image IMAGE".to_owned();
     }
     let names: Vec<_> = config.roles.keys().map(String::as_str).collect();
     format!("there are: {}", names.join(", "))
