@@ -218,11 +218,14 @@ mod tests {
     fn scenario_34_a_long_key_is_approved_by_its_suffix_and_a_short_one_is_not() {
         let long = format!("sk-ant-api03-{}", "0123456789".repeat(4));
         let payload = api_key(&long.as_str().into(), &Setting::default()).unwrap();
-        assert_eq!(unset(&payload), ABOVE_THE_KEY);
+        let above = ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+        assert_eq!(unset(&payload), above);
         assert_eq!(
             seed_of(&payload)["customApiKeyResponses"]["approved"],
             json!(["01234567890123456789"])
         );
+        let shortest = "x".repeat(41);
+        assert_eq!(approved_suffix(&shortest), Some(&shortest[21..]));
         let short = "x".repeat(40);
         let payload = api_key(&short.as_str().into(), &Setting::default()).unwrap();
         assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
@@ -231,7 +234,17 @@ mod tests {
     #[test]
     fn scenario_35_a_host_login_is_a_bound_file_without_rivals() {
         let payload = sync(Secret::new("{}".into()), None, &Setting::default());
-        assert_eq!(unset(&payload), ABOVE_THE_FILE);
+        let above = [
+            "ANTHROPIC_AUTH_TOKEN",
+            "ANTHROPIC_API_KEY",
+            "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
+            "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+            "ANTHROPIC_PROFILE",
+            "ANTHROPIC_FEDERATION_RULE_ID",
+        ];
+        assert_eq!(unset(&payload), above);
         assert!(payload.env.is_empty());
         assert_eq!(payload.files[0].place, CREDENTIALS.in_container());
     }

@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -214,6 +215,45 @@ fn a_login_that_has_ended_or_is_broken_is_told_with_what_renews_it() {
                log in on this host: amp login
     ok       opencode: no login here, and none is needed
     ");
+}
+
+#[test]
+fn what_no_role_needs_is_a_warning_at_most() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(".codex/auth.json", "{");
+    let line = |environment: &TestEnvironment| {
+        let shown = environment.run(&["doctor"]).stdout;
+        let mut lines = shown.lines().map(str::trim);
+        lines
+            .find(|line| line.contains("codex:"))
+            .map(str::to_owned)
+    };
+    let broken = "codex: $HOME/.codex/auth.json holds no login";
+    assert_eq!(line(&environment), Some(format!("warning  {broken}")));
+    environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"codex\"]\n");
+    assert_eq!(line(&environment), Some(format!("failure  {broken}")));
+    let ignored =
+        "[roles.web]\nimage = \"i\"\nagents = [\"codex\"]\n[codex]\nauth_forward = \"ignore\"\n";
+    environment.configure(ignored);
+    assert_eq!(line(&environment), Some(format!("warning  {broken}")));
+}
+
+#[test]
+fn a_login_that_ends_soon_is_warned_about_on_the_host_and_in_its_container() {
+    for (minutes, verdict) in [(10, "warning"), (90, "ok")] {
+        let environment = TestEnvironment::new("1.45");
+        environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        environment.write_login(now.as_secs() + minutes * 60);
+        assert_eq!(environment.run(&["run", "web"]).code, 7);
+        environment.add_launched("web-1");
+        let shown = environment.run(&["doctor"]).stdout;
+        for about in ["claude: $HOME", "web-1: claude by sync, ends in"] {
+            let mut lines = shown.lines().map(str::trim);
+            let line = lines.find(|line| line.contains(about)).unwrap();
+            assert!(line.starts_with(verdict), "{minutes} minutes: {line}");
+        }
+    }
 }
 
 #[test]

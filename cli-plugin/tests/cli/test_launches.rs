@@ -1,5 +1,8 @@
 //! What is written down of a launch, and what a later one says of it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use insta::assert_snapshot;
 
 use crate::environment::{FAR, TestEnvironment};
@@ -124,4 +127,20 @@ fn a_launch_that_cannot_be_written_down_starts_all_the_same() {
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     let told = "warning: this launch is not written down: cannot use";
     assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_docker_that_does_not_start_leaves_neither_a_record_nor_a_ticket() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write_login(FAR);
+    environment.configure(SYNC_ROLE);
+    let docker = environment.write("bin/docker", "#!/nonexistent\n");
+    std::fs::set_permissions(&docker, Permissions::from_mode(0o755)).unwrap();
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 125, "{}", outcome.stderr);
+    let launches = environment.launches();
+    let tickets = launches.with_file_name("tickets");
+    for folder in [launches, tickets] {
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{folder:?}");
+    }
 }
