@@ -60,7 +60,7 @@ fn no_wizard(rig: &Rig) -> Result<()> {
     let stage = Stage::new(rig)?;
     stage.configure(&image, &[(Program::Claude, Mode::OauthToken)], "")?;
     let name = unique("interactive");
-    let arguments = ["run", "agent", "-it", "--name", &name, "--", "claude"];
+    let arguments = ["run", &stage.role, "-it", "--name", &name, "--", "claude"];
     let mut terminal = Terminal::start(&stage.user.jackin(rig, &arguments))?;
     let container = rig.adopt(name);
     let mut screens = vec!["? for shortcuts", "shift+tab to cycle"];

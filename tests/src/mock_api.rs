@@ -59,7 +59,11 @@ impl Asked {
 
     fn read(request: &mut Request) -> Result<(Self, Value)> {
         let mut body = Vec::new();
-        request.as_reader().read_to_end(&mut body)?;
+        // What follows the question for a WebSocket has no end.
+        let mut headers = request.headers().iter();
+        if !headers.any(|header| header.field.equiv("upgrade")) {
+            request.as_reader().read_to_end(&mut body)?;
+        }
         let mut whole = request.url().as_bytes().to_vec();
         let mut credentials = BTreeMap::new();
         for header in request.headers() {

@@ -35,14 +35,18 @@ fn sync(program: Program) -> [(Program, Mode); 1] {
 }
 
 fn in_container(stage: &Stage, flags: &[&str], script: &str) -> Result<Outcome> {
-    let mut arguments = vec!["run", "agent", "--rm"];
+    let mut arguments = vec!["run", &stage.role, "--rm"];
     arguments.extend_from_slice(flags);
     arguments.extend(["--", "sh", "-c", script]);
     stage.user.run(stage.rig, &arguments)
 }
 
-/// Without what renews a login, which stays on the host.
+/// Without what renews a login, which stays on the host, and without the key
+/// that is none.
 fn without_refresh(mut login: Value) -> Value {
+    if let Some(fields) = login.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
     for pointer in ["/claudeAiOauth", "/tokens", "/openai"] {
         if let Some(Value::Object(fields)) = login.pointer_mut(pointer) {
             for name in ["refreshToken", "refresh_token", "refresh"] {

@@ -32,9 +32,10 @@ fn on_the_host(rig: &Rig) -> Result<()> {
         let folder = format!("elsewhere/{}", program.word());
         stage.log_in(program, &format!("{folder}/{place}"))?;
         let script = format!("cat ~/{}", program.login_file());
-        let mut client = stage
-            .user
-            .jackin(rig, &["run", "agent", "--rm", "--", "sh", "-c", &script]);
+        let mut client = stage.user.jackin(
+            rig,
+            &["run", &stage.role, "--rm", "--", "sh", "-c", &script],
+        );
         client.env(variable, stage.user.home().join(&folder));
         let seen = run(&mut client)?.success()?;
         let login = &stage.secrets(program)?.login;

@@ -185,32 +185,37 @@ impl Program {
         }
     }
 
+    /// Codex has no variable for the vendor's address.
+    pub(crate) fn overrides(self, api: &MockApi) -> Vec<String> {
+        if self != Self::Codex {
+            return Vec::new();
+        }
+        let url = api.url();
+        vec![
+            "-c".to_owned(),
+            format!("openai_base_url=\"{url}/v1\""),
+            "-c".to_owned(),
+            format!("chatgpt_base_url=\"{url}/backend-api\""),
+        ]
+    }
+
     /// A command that asks the vendor something, without a terminal.
     pub(crate) fn question(self, api: &MockApi) -> Vec<String> {
-        let v1 = format!("openai_base_url=\"{}/v1\"", api.url());
-        let backend = format!("chatgpt_base_url=\"{}/backend-api\"", api.url());
-        let line = match self {
-            Self::Claude => vec!["claude", "-p", "ping"],
-            Self::Codex => vec![
-                "codex",
-                "exec",
-                "--skip-git-repo-check",
-                "-c",
-                &v1,
-                "-c",
-                &backend,
-                "ping",
-            ],
-            Self::Opencode => vec![
+        let line: &[&str] = match self {
+            Self::Claude => &["claude", "-p", "ping"],
+            Self::Codex => &["codex", "exec", "--skip-git-repo-check", "ping"],
+            Self::Opencode => &[
                 "opencode",
                 "run",
                 "-m",
                 "anthropic/claude-haiku-4-5",
                 "ping",
             ],
-            Self::Amp => vec!["amp", "usage"],
+            Self::Amp => &["amp", "usage"],
         };
-        line.into_iter().map(str::to_owned).collect()
+        let mut line: Vec<String> = line.iter().map(|&word| word.to_owned()).collect();
+        line.extend(self.overrides(api));
+        line
     }
 
     /// What sends it to the stand-in, and keeps it from asking others.

@@ -15,11 +15,36 @@ use jackin_tests::sandbox::USER;
 use super::program::{Mode, Program, Secrets};
 use crate::user::User;
 
+/// The host's network, to reach the stand-in, but nobody who knows a name: what
+/// else a program wants of the network fails at once rather than in time.
+const NETWORK: [&str; 18] = [
+    "--network",
+    "host",
+    "--dns",
+    "127.0.0.1",
+    "--dns-opt",
+    "timeout:1",
+    "--dns-opt",
+    "attempts:1",
+    "--add-host",
+    "chatgpt.com:127.0.0.1",
+    "--add-host",
+    "api.openai.com:127.0.0.1",
+    "--add-host",
+    "github.com:127.0.0.1",
+    "--add-host",
+    "api.github.com:127.0.0.1",
+    "--add-host",
+    "registry.npmjs.org:127.0.0.1",
+];
+
 /// Everything but the configuration, which each test writes.
 pub(crate) struct Stage<'a> {
     pub(crate) rig: &'a Rig,
     pub(crate) user: User,
     pub(crate) api: MockApi,
+    /// The role's name, which no other test uses.
+    pub(crate) role: String,
     secrets: BTreeMap<Program, Secrets>,
 }
 
@@ -43,6 +68,7 @@ impl<'a> Stage<'a> {
             rig,
             user: User::new(USER)?,
             api: MockApi::start()?,
+            role: unique("agent"),
             secrets,
         })
     }
@@ -57,7 +83,7 @@ impl<'a> Stage<'a> {
         self.secrets.get(&program).context("an agent without any")
     }
 
-    /// Writes a configuration with the role `agent`, an operator variable of
+    /// Writes a configuration with the stage's role, an operator variable of
     /// every name that any agent takes a credential from, and what is `further`.
     pub(crate) fn configure(
         &self,
@@ -77,7 +103,8 @@ impl<'a> Stage<'a> {
         let agents: Vec<&str> = modes.iter().map(|(program, _)| program.word()).collect();
         writeln!(
             text,
-            "[roles.agent]\nimage = \"{image}\"\nagents = {agents:?}"
+            "[roles.{}]\nimage = \"{image}\"\nagents = {agents:?}",
+            self.role
         )?;
         write!(text, "run = {:?}\n{further}", self.flags(modes)?)?;
         self.user.configure(&text)
@@ -103,7 +130,7 @@ impl<'a> Stage<'a> {
 
     /// The role's flags: the programs, and what sends them to the stand-in.
     fn flags(&self, modes: &[(Program, Mode)]) -> Result<Vec<String>> {
-        let mut flags = vec!["--network".to_owned(), "host".to_owned()];
+        let mut flags: Vec<String> = NETWORK.iter().map(|&flag| flag.to_owned()).collect();
         for (program, _) in modes {
             flags.extend(["-v".to_owned(), program.mount()?]);
             for setting in program.settings(&self.api) {
@@ -129,7 +156,7 @@ impl<'a> Stage<'a> {
     /// Asks a program in a new container.
     pub(crate) fn ask(&self, program: Program, flags: &[&str]) -> Result<Outcome> {
         let question = program.question(&self.api);
-        let mut arguments = vec!["run", "agent", "--rm"];
+        let mut arguments = vec!["run", &self.role, "--rm"];
         arguments.extend_from_slice(flags);
         arguments.push("--");
         arguments.extend(question.iter().map(String::as_str));

@@ -34,7 +34,7 @@ fn four(rig: &Rig, flags: &[&str]) -> Result<()> {
     let stage = Stage::new(rig)?;
     stage.configure(&stage.meddling_image()?, &MODES, "")?;
     let name = unique("four");
-    let mut arguments = vec!["run", "agent", "-d", "--name", &name];
+    let mut arguments = vec!["run", &stage.role, "-d", "--name", &name];
     arguments.extend_from_slice(flags);
     arguments.extend(["--", "sleep", "1000"]);
     let started = stage.user.run(rig, &arguments)?;
@@ -53,7 +53,7 @@ fn four(rig: &Rig, flags: &[&str]) -> Result<()> {
         stage
             .check(program, mode, &by_docker)
             .with_context(|| format!("docker exec of {program:?}"))?;
-        for target in ["agent", &container.name] {
+        for target in [&stage.role, &container.name] {
             let by_jackin = by_jackin(&stage, target, program)?;
             stage
                 .check(program, mode, &by_jackin)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use jackin_tests::image::BASE;
-use jackin_tests::rig::{Rig, unique};
+use jackin_tests::mock_api::ANSWER;
+use jackin_tests::rig::{Container, Rig, unique};
 use jackin_tests::terminal::Terminal;
 use libtest_mimic::Trial;
 
@@ -34,38 +35,44 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// What an agent's screen says when it asks for trust, and when it is ready.
-fn screens(program: Program) -> [&'static str; 2] {
+fn screens(program: Program) -> (&'static str, &'static str) {
     match program {
-        Program::Codex => ["Trust this folder?", "Ask Codex to do anything"],
-        _ => [
+        Program::Codex => ("Trust this folder?", "Ask Codex to do anything"),
+        _ => (
             "Is this a project you created or one you trust?",
             "shift+tab to cycle",
-        ],
+        ),
     }
 }
 
+/// It takes a question at once, and answers it.
 fn told(rig: &Rig, program: Program) -> Result<()> {
-    ensure!(met(rig, program, true)? == 1, "{program:?} asks for trust");
+    let (stage, mut terminal, _container) = start(rig, program, true)?;
+    let (trust, ready) = screens(program);
+    terminal.wait_for(&[ready], PATIENCE)?;
+    terminal.send("ping")?;
+    terminal.wait_for(&["ping"], PATIENCE)?;
+    terminal.send("\r")?;
+    terminal.wait_for(&[ANSWER], PATIENCE)?;
+    let screen = terminal.contents();
+    ensure!(!screen.contains(trust), "{screen}");
+    ensure!(!stage.api.asked_for(program.asks()).is_empty());
     Ok(())
 }
 
 fn asks(rig: &Rig, program: Program) -> Result<()> {
-    ensure!(met(rig, program, false)? == 0, "{program:?} does not ask");
+    let (stage, terminal, _container) = start(rig, program, false)?;
+    terminal.wait_for(&[screens(program).0], PATIENCE)?;
+    let asked = stage.api.asked_for(program.asks());
+    ensure!(asked.is_empty(), "{asked:?}");
     Ok(())
 }
 
-/// Which of its screens an agent comes up with in a workspace that is a
-/// repository, since Codex asks nowhere else.
-fn met(rig: &Rig, program: Program, trust: bool) -> Result<usize> {
+/// Starts an agent's own screen in a workspace that has settings of its own,
+/// since Codex asks for nothing less.
+fn start(rig: &Rig, program: Program, trust: bool) -> Result<(Stage<'_>, Terminal, Container)> {
     let stage = Stage::new(rig)?;
-    for (file, text) in [
-        ("work/.git/HEAD", "ref: refs/heads/main\n"),
-        ("work/.git/config", "[core]\n"),
-        ("work/.git/objects/keep", ""),
-        ("work/.git/refs/keep", ""),
-    ] {
-        stage.user.write(file, text)?;
-    }
+    stage.user.write("work/.codex/config.toml", "")?;
     let workspace = format!(
         "[workspaces.w]\nworkdir = \"{}/work\"\nmounts = [{{ src = \".\", dst = \"/workspace\" }}]\ntrust = {trust}\n",
         stage.user.home().display()
@@ -76,22 +83,19 @@ fn met(rig: &Rig, program: Program, trust: bool) -> Result<usize> {
         "run",
         "--workspace",
         "w",
-        "agent",
+        &stage.role,
         "-it",
         "--name",
         &name,
-        "-w",
-        "/workspace",
-        "--user",
-        "dev",
-        "--",
-        program.word(),
     ];
+    arguments.extend(["-w", "/workspace", "--user", "dev", "--", program.word()]);
+    let overrides = program.overrides(&stage.api);
+    arguments.extend(overrides.iter().map(String::as_str));
     if program == Program::Codex {
         // Else it leaves a daemon behind, and copies itself into its folder.
         arguments.extend(["-c", "features.daemon_auto_start=false"]);
     }
     let terminal = Terminal::start(&stage.user.jackin(rig, &arguments))?;
-    let _container = rig.adopt(name);
-    terminal.wait_for(&screens(program), PATIENCE)
+    let container = rig.adopt(name);
+    Ok((stage, terminal, container))
 }
