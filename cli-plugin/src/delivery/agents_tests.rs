@@ -240,6 +240,7 @@ fn scenario_34_no_container_keeps_its_other_logins_by_spoiling_a_key() {
         "null",
         r#"{"OPENAI_API_KEY":" ","groq":{"key":7}}"#,
         r#"{"OPENAI_API_KEY":"\u0000","groq":{"key":"a\u0000b"}}"#,
+        r#"{"OPENAI_API_KEY":"a\nb","groq":{"key":"a\r\nb"}}"#,
         &"[".repeat(60_000),
     ] {
         let mut scene = Scene::new(&text("oauth_token"));

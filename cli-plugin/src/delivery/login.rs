@@ -170,7 +170,7 @@ fn in_the_file(shell: Shell<'_>, agent: Agent, need: Need<'_>) -> Option<SecretS
         return None;
     };
     let key = agent.key_in(session::bound(payload, agent)?.expose(), need.provider);
-    key.filter(|key| !key.expose_secret().contains('\0'))
+    key.filter(|key| credential::is_one_line(key.expose_secret()))
 }
 
 /// What is left of a login whose key was in the agent's file alone, once the
