@@ -1,5 +1,7 @@
 //! Scenarios 50 to 52: a secret shows up nowhere but in its container.
 
+mod paths;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each_engine("leak::e50_our_processes_are_killed", killed),
         on_each_rig("leak::e51_another_user_looks", another_user),
         on_each_engine("leak::e50_docker_jackin_run_at_debug", jackin_run),
+        paths::trials(),
     ]
     .into_iter()
     .flatten()

@@ -82,6 +82,17 @@ impl Secrets {
         })
     }
 
+    /// The same canary in all of them.
+    pub(crate) fn of_one(canary: &Canary) -> Self {
+        Self {
+            login: canary.clone(),
+            refresh: canary.clone(),
+            key: canary.clone(),
+            operator: canary.clone(),
+            image: canary.clone(),
+        }
+    }
+
     /// Each of them, and what it is.
     pub(crate) fn all(&self) -> [(&'static str, &Canary); 5] {
         [

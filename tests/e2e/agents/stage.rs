@@ -51,11 +51,23 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// A person who is logged in to everything.
     pub(crate) fn new(rig: &'a Rig) -> Result<Self> {
-        let stage = Self::logged_out(rig)?;
-        for program in Program::ALL {
-            stage.log_in(program, program.login_file())?;
+        Self::logged_out(rig)?.logged_in()
+    }
+
+    /// The same, with one canary in all of their secrets.
+    pub(crate) fn with_one_secret(rig: &'a Rig, canary: &Canary) -> Result<Self> {
+        let mut stage = Self::logged_out(rig)?;
+        for secrets in stage.secrets.values_mut() {
+            *secrets = Secrets::of_one(canary);
         }
-        Ok(stage)
+        stage.logged_in()
+    }
+
+    fn logged_in(self) -> Result<Self> {
+        for program in Program::ALL {
+            self.log_in(program, program.login_file())?;
+        }
+        Ok(self)
     }
 
     /// A person who is logged in to nothing.
