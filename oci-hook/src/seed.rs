@@ -10,29 +10,44 @@ use crate::rootfs::Rootfs;
 use crate::spot::Spot;
 use crate::trouble::Trouble;
 
+/// The most values that a file may have which a seed is merged into. Each costs
+/// many times its length while that is done: [`crate::hook`] limits the whole.
+const MAX_VALUES: usize = 2 << 20;
+
 /// Merges an object into the file at a place, as the container's user.
 ///
 /// Objects are merged key by key and lists gain what they lack; anything else
 /// takes the seed's value. What is already so is not written again.
 pub fn plant(rootfs: &Rootfs, spot: &Spot, seed: &Map<String, Value>) -> Result<(), Trouble> {
     spot.edit(rootfs, |existing| {
+        refuse_too_many(existing)?;
         merge(existing, seed).map_err(|_| Trouble::NotJson)
     })
+}
+
+/// By its commas: of values that stand side by side there is one more.
+fn refuse_too_many(text: &str) -> Result<(), Trouble> {
+    if text.bytes().filter(|byte| *byte == b',').count() < MAX_VALUES {
+        return Ok(());
+    }
+    Err(Trouble::TooMany(MAX_VALUES))
 }
 
 /// Takes list items that a former seed planted out of the file at a place, as
 /// the container's user; everything else stays.
 ///
-/// A file that is gone, or no JSON object any more, has none of them.
+/// A file that is gone, or no JSON object that a seed could be merged into any
+/// more, has none of them.
 pub fn retract(rootfs: &Rootfs, spot: &Spot, surplus: &Map<String, Value>) -> Result<(), Trouble> {
     let retracted = spot.edit(rootfs, |existing| {
+        refuse_too_many(existing)?;
         let object = serde_json::from_str::<RawObject>(existing);
         Ok(object
             .and_then(|object| without(&object, surplus))
             .unwrap_or_default())
     });
     match retracted {
-        Err(Trouble::NotText | Trouble::TooLarge(_)) => Ok(()),
+        Err(Trouble::NotText | Trouble::TooLarge(_) | Trouble::TooMany(_)) => Ok(()),
         other => other,
     }
 }
@@ -242,6 +257,17 @@ mod tests {
         for text in ["[]", "null", "{", "{} {}", "\"x\""] {
             assert!(merge(text, &seed).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_all_commas_is_refused_before_it_is_read() {
+        let list = |values: usize| format!("[{}0]", "0,".repeat(values - 1));
+        assert!(refuse_too_many(&list(MAX_VALUES)).is_ok());
+        let refused = refuse_too_many(&list(MAX_VALUES + 1)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "holds more than 2097152 values; remove it"
+        );
     }
 
     fn object(value: Value) -> Map<String, Value> {

@@ -63,6 +63,9 @@ pub enum Trouble {
     /// What is there is larger than such a file may be.
     #[error("is larger than {0} bytes; remove it")]
     TooLarge(u64),
+    /// What is there has more in it than such a file may have.
+    #[error("holds more than {0} values; remove it")]
+    TooMany(usize),
     /// A system call failed.
     #[error("cannot be used: failed to {0}: {1}")]
     System(&'static str, io::Error),

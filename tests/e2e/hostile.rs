@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each_rig("hostile::e56_places_that_lead_elsewhere", places),
         on_each_engine("hostile::e56_odd_passwd_files", passwd),
         on_each_rig("hostile::e56_what_it_leaves_on_its_own_tmpfs", own_tmpfs),
+        on_each_engine("hostile::e56_a_file_that_takes_memory", takes_memory),
         on_each_rig("hostile::e57_environment", environment),
         on_each_engine("hostile::e59_var_run_and_merged_usr", ordinary_links),
     ]
@@ -171,6 +172,20 @@ fn survives(rig: &Rig, case: &str, image: &str, home: &str) -> Result<()> {
     let arguments = ["--rm", "-e", home, image, "sh", "-c", script];
     let outcome = rig.run(payload(&canary)?, &arguments)?;
     delivered_or_refused(case, &outcome, &canary)
+}
+
+/// Small values by the million, each of which takes many times its size when
+/// it is read: on the host, and for no limit of the container's.
+fn takes_memory(rig: &Rig) -> Result<()> {
+    let image = unique("hostile");
+    let many = "yes 1, | head -c 6600000 | tr -d '\\n'";
+    let file = format!("(printf '{{\"a\":['; {many}; printf '1]}}') >/root/.claude.json");
+    build(&rig.engine, &image, &format!("FROM {BASE}\nRUN {file}\n"))?;
+    let outcome = rig.run(payload(&Canary::new()?)?, &["--rm", &image, "true"])?;
+    ensure!(outcome.code == 125, "{outcome:?}");
+    let told = "in the container holds more than 2097152 values; remove it";
+    ensure!(outcome.stderr.contains(told), "{outcome:?}");
+    Ok(())
 }
 
 /// A FIFO is missing here: runc itself waits for ever to open that.
