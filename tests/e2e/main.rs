@@ -5,6 +5,7 @@
 
 mod agents;
 mod claude;
+mod completion;
 mod delivery;
 mod failures;
 mod hostile;
@@ -20,6 +21,7 @@ mod restart;
 mod session;
 mod transparency;
 mod user;
+mod verbs;
 
 use std::process::ExitCode;
 
@@ -74,6 +76,7 @@ fn trials() -> Vec<Trial> {
     let subsystems = [
         agents::trials(),
         claude::trials(),
+        completion::trials(),
         delivery::trials(),
         failures::trials(),
         hostile::trials(),
@@ -85,6 +88,7 @@ fn trials() -> Vec<Trial> {
         restart::trials(),
         session::trials(),
         transparency::trials(),
+        verbs::trials(),
     ];
     subsystems.into_iter().flatten().collect()
 }
