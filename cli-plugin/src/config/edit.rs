@@ -250,4 +250,7 @@ fn misfit(error: &text::Misfit) -> Failure {
 mod tests;
 
 #[cfg(test)]
+mod change_tests;
+
+#[cfg(test)]
 mod property_tests;
