@@ -218,6 +218,15 @@ fn a_login_that_has_ended_or_is_broken_is_told_with_what_renews_it() {
 }
 
 #[test]
+fn an_account_of_1password_is_looked_at_once() {
+    let environment = TestEnvironment::new("1.45");
+    program(&environment, "op", "", 0);
+    environment.configure("[env]\nA = \"op://a/b/c\"\nB = \"op://a/b/d\"\n");
+    let shown = environment.run(&["doctor"]).stdout;
+    assert_eq!(shown.matches("1Password: signed in").count(), 1, "{shown}");
+}
+
+#[test]
 fn what_no_role_needs_is_a_warning_at_most() {
     let environment = TestEnvironment::new("1.45");
     environment.write(".codex/auth.json", "{");

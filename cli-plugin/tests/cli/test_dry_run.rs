@@ -109,6 +109,28 @@ fn an_old_engine_is_told_the_handle_by_a_variable_in_a_dry_run_too() {
 }
 
 #[test]
+fn what_a_docker_flag_gives_would_be_asked_of_no_program() {
+    let environment = environment("1.45");
+    let line = [
+        "run",
+        "--workspace",
+        "my-app",
+        "--dry-run",
+        "web",
+        "-eCLAUDE_CODE_OAUTH_TOKEN",
+        "-eNPM_TOKEN",
+    ];
+    let mut command = environment.command(&line);
+    command.env("CLAUDE_CODE_OAUTH_TOKEN", "canary");
+    let output = command.env("NPM_TOKEN", "canary").output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let claude = "claude auth: long-lived OAuth token (CLAUDE_CODE_OAUTH_TOKEN from a docker flag), from workspace my-app";
+    assert_eq!(shown.lines().next(), Some(claude));
+    assert!(!shown.contains("NPM_TOKEN:"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn programs_get_a_dry_run_as_json() {
     let environment = environment("1.45");
     let line = [

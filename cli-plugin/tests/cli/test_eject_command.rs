@@ -54,6 +54,18 @@ fn only_those_of_the_workspaces_go_when_some_are_named() {
 }
 
 #[test]
+fn the_record_of_a_launch_goes_with_its_container() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    environment.add_launched("web-1");
+    let records = || std::fs::read_dir(environment.launches()).unwrap().count();
+    assert_eq!(records(), 1);
+    assert_eq!(environment.run(&["eject", "web"]).code, 0);
+    assert_eq!(records(), 0);
+}
+
+#[test]
 fn that_there_is_none_is_said_and_no_error() {
     let environment = TestEnvironment::new("1.45");
     environment.configure("[roles.web]\nimage = \"i\"\nagents = []\n");

@@ -103,6 +103,24 @@ fn scenario_41_running_containers_with_the_same_login_are_named() {
 }
 
 #[test]
+fn scenario_41_a_container_with_another_login_is_not_named() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write_login(FAR);
+    environment.configure(SYNC_ROLE);
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    environment.add_launched("web-1");
+    let login = environment.home().join(".claude/.credentials.json");
+    let other = environment.write("work/.credentials.json", "");
+    std::fs::copy(login, other).unwrap();
+    let mut command = environment.command(&["run", "web"]);
+    let folder = environment.home().join("work");
+    let output = command.env("CLAUDE_CONFIG_DIR", folder).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(shown.contains("forwarded host session"), "{shown}");
+    assert!(!shown.contains("also in use"), "{shown}");
+}
+
+#[test]
 fn an_engine_without_launches_of_ours_is_asked_for_its_version_only() {
     let environment = TestEnvironment::new("1.45");
     environment.configure(SYNC_ROLE);

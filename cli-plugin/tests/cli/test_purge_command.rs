@@ -6,6 +6,7 @@ use std::io::Write;
 use insta::assert_snapshot;
 
 use crate::environment::TestEnvironment;
+use crate::stand_in_engine::Container;
 use crate::terminal::Terminal;
 
 const ROLES: &str = r#"
@@ -49,6 +50,24 @@ fn a_roles_containers_records_and_tickets_go_and_no_others() {
         fs::read_dir(folder).unwrap().count()
     };
     assert_eq!((left("launches"), left("tickets")), (1, 1));
+}
+
+#[test]
+fn a_container_that_stays_keeps_nothing_else_and_is_a_failure() {
+    let environment = launched();
+    let stuck = Container::served("stuck", "web", "claude").stuck();
+    environment.engine().add(stuck);
+    let outcome = environment.run(&["purge", "web", "--force"]);
+    assert_eq!(outcome.code, 125);
+    let told = "1 container is not removed\n  stuck: ";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert_eq!(environment.engine().names(), ["api-1", "stuck"]);
+    let tickets = environment.launches().with_file_name("tickets");
+    assert_eq!(
+        fs::read_dir(tickets).unwrap().count(),
+        1,
+        "the other role's"
+    );
 }
 
 #[test]
