@@ -14,10 +14,10 @@ const OURS: &str = "docker jackin ";
 const HANDED_ON: [&str; 2] = ["run", "exec"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap();
+    let entries = fs::read_dir(folder).expect("the folder is there");
     let mut files = Vec::new();
     for entry in entries {
-        let path = entry.unwrap().path();
+        let path = entry.expect("it can be listed").path();
         if path.is_dir() {
             files.extend(sources(&path));
         } else if path.extension().is_some_and(|end| end == "rs") {
