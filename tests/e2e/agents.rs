@@ -1,5 +1,6 @@
 //! Every agent in every mode, with its real program.
 
+mod changes;
 mod logins;
 mod modes;
 mod places;
@@ -14,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         modes::trials(),
         together::trials(),
+        changes::trials(),
         logins::trials(),
         places::trials(),
         trust::trials(),

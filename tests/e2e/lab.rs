@@ -110,6 +110,16 @@ pub(crate) fn on_each_engine(name: &str, check: fn(&Rig) -> Result<()>) -> Vec<T
         .collect()
 }
 
+/// A test of what does not depend on the engine: it runs on the newest, with
+/// runc.
+pub(crate) fn on_newest_engine(name: &str, check: fn(&Rig) -> Result<()>) -> Vec<Trial> {
+    on_each_engine(name, check)
+        .into_iter()
+        .last()
+        .into_iter()
+        .collect()
+}
+
 /// A test that needs no engine of its own.
 pub(crate) fn once(name: &str, check: fn() -> Result<()>) -> Vec<Trial> {
     vec![named(name.to_owned(), check)]

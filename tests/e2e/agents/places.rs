@@ -9,12 +9,12 @@ use libtest_mimic::Trial;
 
 use super::program::{Mode, Program};
 use super::stage::Stage;
-use crate::lab::on_each_engine;
+use crate::lab::on_newest_engine;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each_engine("agents::e36_a_moved_login_of_the_host", on_the_host),
-        on_each_engine(
+        on_newest_engine("agents::e36_a_moved_login_of_the_host", on_the_host),
+        on_newest_engine(
             "agents::e36_a_moved_login_in_the_container",
             in_the_container,
         ),

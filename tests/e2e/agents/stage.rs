@@ -9,7 +9,7 @@ use jackin_tests::canary::Canary;
 use jackin_tests::command::Outcome;
 use jackin_tests::image::{BASE, build};
 use jackin_tests::mock_api::{ANSWER, Asked, MockApi};
-use jackin_tests::rig::{Rig, unique};
+use jackin_tests::rig::{Container, Rig, unique};
 use jackin_tests::sandbox::USER;
 
 use super::program::{Mode, Program, Secrets};
@@ -173,6 +173,13 @@ impl<'a> Stage<'a> {
         arguments.push("--");
         arguments.extend(question.iter().map(String::as_str));
         self.user.run(self.rig, &arguments)
+    }
+
+    /// Asks a program in a container that runs, by `docker exec`.
+    pub(crate) fn ask_in(&self, container: &Container, program: Program) -> Result<Outcome> {
+        let question = program.question(&self.api);
+        let question: Vec<&str> = question.iter().map(String::as_str).collect();
+        container.exec(&question)
     }
 
     /// Holds an answer, and everything that was asked since the last time,

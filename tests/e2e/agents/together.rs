@@ -49,7 +49,7 @@ fn four(rig: &Rig, flags: &[&str]) -> Result<()> {
         if mode == Mode::Ignore {
             continue;
         }
-        let by_docker = by_docker(&stage, &container, program)?;
+        let by_docker = stage.ask_in(&container, program)?;
         stage
             .check(program, mode, &by_docker)
             .with_context(|| format!("docker exec of {program:?}"))?;
@@ -61,12 +61,6 @@ fn four(rig: &Rig, flags: &[&str]) -> Result<()> {
         }
     }
     ignored(&stage, &container)
-}
-
-fn by_docker(stage: &Stage, container: &Container, program: Program) -> Result<Outcome> {
-    let question = program.question(&stage.api);
-    let question: Vec<&str> = question.iter().map(String::as_str).collect();
-    container.exec(&question)
 }
 
 fn by_jackin(stage: &Stage, target: &str, program: Program) -> Result<Outcome> {

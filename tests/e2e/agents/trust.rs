@@ -12,22 +12,22 @@ use libtest_mimic::Trial;
 
 use super::program::{Mode, Program};
 use super::stage::Stage;
-use crate::lab::on_each_engine;
+use crate::lab::on_newest_engine;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each_engine("agents::trust_claude_is_told", |rig| {
+        on_newest_engine("agents::trust_claude_is_told", |rig| {
             told(rig, Program::Claude)
         }),
-        on_each_engine("agents::trust_claude_asks", |rig| {
+        on_newest_engine("agents::trust_claude_asks", |rig| {
             asks(rig, Program::Claude)
         }),
-        on_each_engine("agents::trust_codex_is_told", |rig| {
+        on_newest_engine("agents::trust_codex_is_told", |rig| {
             told(rig, Program::Codex)
         }),
-        on_each_engine("agents::trust_codex_asks", |rig| asks(rig, Program::Codex)),
+        on_newest_engine("agents::trust_codex_asks", |rig| asks(rig, Program::Codex)),
     ]
     .into_iter()
     .flatten()
