@@ -30,6 +30,13 @@ const TICK: Duration = Duration::from_millis(50);
 /// The same for a program that has closed its pipes.
 const CLOSE: Duration = Duration::from_millis(2);
 
+/// How often more is taken out of the pipes once the program has ended: as much
+/// as the largest pipe holds. What comes later is somebody else's.
+const LAST: usize = (1 << 20) / PART;
+
+/// How much is taken out of a pipe at once, in bytes.
+const PART: usize = 4096;
+
 /// How long a program may take to end once it was told to.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -151,6 +158,7 @@ impl Asked {
         };
         let mut output = Pipe::new(stdout.as_fd(), MAX_OUTPUT);
         let mut complaint = Pipe::new(stderr.as_fd(), MAX_COMPLAINT);
+        let mut last = LAST;
         loop {
             // Looked at before the pipes: what it printed is in them by then.
             // Who inherited them from it is not waited for.
@@ -164,7 +172,10 @@ impl Asked {
             if output.overflown {
                 return Err(NoAnswer::TooLong);
             }
-            if let Some(status) = ended.filter(|_| !more) {
+            if ended.is_some() {
+                last -= 1;
+            }
+            if let Some(status) = ended.filter(|_| !more || last == 0) {
                 return Ok(Answer {
                     status,
                     output: output.bytes,
@@ -240,7 +251,7 @@ impl<'a> Pipe<'a> {
 
     /// Takes in what is there; what has no room is read and forgotten.
     fn take_in(&mut self) -> Result<(), NoAnswer> {
-        let mut part = Zeroizing::new([0; 4096]);
+        let mut part = Zeroizing::new([0; PART]);
         match rustix::io::read(self.end, &mut part[..]) {
             Ok(0) => self.open = false,
             Ok(count) => {

@@ -95,6 +95,16 @@ fn endless_complaints_are_cut_and_do_not_hold_it_up() {
 }
 
 #[test]
+fn who_goes_on_complaining_after_the_end_is_not_waited_for() {
+    // With a processor of its own it would never let the pipe run empty.
+    let begun = Instant::now();
+    let script = "yes >&2 & sleep 0.3; echo out";
+    let answer = ask(script, None, LONG).unwrap();
+    assert_eq!(answer.output.as_slice(), b"out\n");
+    assert!(begun.elapsed() < LONG / 2);
+}
+
+#[test]
 fn one_that_is_stopped_is_not_waited_for() {
     let begun = Instant::now();
     let error = ask("kill -STOP $$", None, LONG).err().unwrap();
