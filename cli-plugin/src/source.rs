@@ -113,6 +113,11 @@ impl Source {
         matches!(self, Self::Op(_) | Self::Helper(_) | Self::Command(_))
     }
 
+    /// The same of what was written; what is no source asks nothing.
+    pub fn would_ask_a_program(written: &Written) -> bool {
+        Self::parse(written).is_ok_and(|source| source.asks_a_program())
+    }
+
     /// Whether it can be read only while its user is there: later the shell of
     /// the launch is gone, and `op` or a command would prompt nobody.
     pub fn needs_its_user(&self) -> bool {

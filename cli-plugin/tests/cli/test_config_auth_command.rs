@@ -203,6 +203,10 @@ fn auth_show_tells_what_a_source_gives() {
             "cmd:touch ran",
             "cmd:touch, from global: not asked, --resolve reads it",
         ),
+        (
+            "helper:none/x",
+            "helper:none/x, from global: not asked, --resolve reads it",
+        ),
     ] {
         let environment = TestEnvironment::new("1.45")
             .variable("SET", CANARY)

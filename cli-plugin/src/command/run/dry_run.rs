@@ -15,7 +15,6 @@ use crate::auth::mode;
 use crate::auth::scope::effective_variables;
 use crate::command::screen;
 use crate::command::status::Format;
-use crate::config::Value;
 use crate::delivery::{self, Provided, Rehearsed};
 use crate::engine;
 use crate::failure::Failure;
@@ -136,12 +135,7 @@ fn is_not_asked(launch: &Launch<'_>, provided: &Provided) -> bool {
     };
     // One that docker is given by flag is not looked for.
     let looked_for = provided.source.as_ref() == Some(&Source::shown(&value.written));
-    looked_for && asks_a_program(value)
-}
-
-fn asks_a_program(value: &Value) -> bool {
-    let source = Source::parse(&value.written);
-    source.is_ok_and(|source| source.asks_a_program())
+    looked_for && Source::would_ask_a_program(&value.written)
 }
 
 fn variables(launch: &Launch<'_>, rehearsed: &Rehearsed) -> Vec<VariableReport> {
@@ -155,7 +149,7 @@ fn variables(launch: &Launch<'_>, rehearsed: &Rehearsed) -> Vec<VariableReport> 
         name: one.name.to_string(),
         source: Source::shown(&one.value.written),
         scope: one.scope.to_string(),
-        not_asked: asks_a_program(one.value),
+        not_asked: Source::would_ask_a_program(&one.value.written),
     });
     reports.collect()
 }

@@ -38,7 +38,8 @@ pub(super) struct Arguments {
     agent: Option<Agent>,
     #[command(flatten)]
     scope: ScopeFlags,
-    /// Read op:// and cmd: sources as well, which may ask you something.
+    /// Read op://, helper: and cmd: sources as well, which may ask you
+    /// something.
     #[arg(long)]
     resolve: bool,
     /// Show what each scope says.

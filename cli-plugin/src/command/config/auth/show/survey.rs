@@ -13,7 +13,7 @@ use crate::auth::mode::{self, ChosenMode, Mode};
 use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
 use crate::command::scope_flags::ShownScope;
-use crate::config::{Config, Value};
+use crate::config::Config;
 use crate::host::Host;
 use crate::source::{self, Shell, Source, SourceError, Wanted};
 use crate::span;
@@ -126,7 +126,10 @@ impl Survey<'_> {
                 shell: Shell::Live(self.host),
                 at_launch: None,
             };
-            (self.resolve || !may_ask(value)).then_some((at, wanted))
+            // A program may ask the user something, which nobody expects of a
+            // command that only shows.
+            let asks = Source::would_ask_a_program(&value.written);
+            (self.resolve || !asks).then_some((at, wanted))
         });
         let (places, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
         let read = source::read_all(self.host, &wanted);
@@ -215,13 +218,6 @@ impl Subject<'_> {
         let mode = self.chosen.auth_mode;
         (mode.mode() == Mode::Sync).then_some(mode.agent())
     }
-}
-
-/// Whether reading it may ask the user something, or run what they do not
-/// expect from a command that only shows.
-fn may_ask(value: &Value) -> bool {
-    let source = Source::parse(&value.written);
-    matches!(source, Ok(Source::Op(_) | Source::Command(_)))
 }
 
 /// The login of a mode whose credential the configuration declares.
