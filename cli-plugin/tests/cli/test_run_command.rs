@@ -296,7 +296,12 @@ fn scenario_43_a_credential_given_by_flag_wins_and_is_warned_about() {
     let environment = TestEnvironment::new("1.45");
     environment.configure(TOKEN_ROLE);
     let outcome = environment.run(&["run", "web", "-e", "CLAUDE_CODE_OAUTH_TOKEN=mine"]);
-    assert!(environment.ticket().payload.env.is_empty());
+    let ticket = environment.ticket();
+    assert!(ticket.payload.env.is_empty());
+    // So that it is not taken away by a restart either.
+    let request = ticket.request.unwrap();
+    let given = r#""given":["CLAUDE_CODE_OAUTH_TOKEN"]"#;
+    assert!(request.get().contains(given), "{}", request.get());
     assert_snapshot!(outcome.stderr, @r"
         warning: CLAUDE_CODE_OAUTH_TOKEN is given by a docker flag, which wins; its value shows in `docker inspect`
         claude auth: long-lived OAuth token (CLAUDE_CODE_OAUTH_TOKEN from a docker flag), from global

@@ -13,8 +13,8 @@ use crate::failure::Failure;
 /// Show a role, without any value
 ///
 /// With --format json: `name`, `image`, `agents`, `run` (without the values of
-/// variables), `env` (the source of each variable), and `workspaces`, the names of those that say something
-/// about the role.
+/// variables), `env` (the source of each variable), and `workspaces`, the names
+/// of those that say something about the role.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Its name.

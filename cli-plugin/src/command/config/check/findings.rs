@@ -46,7 +46,7 @@ pub(super) fn of(config: &Config, host: &Host) -> Vec<Remark> {
 
 struct Findings<'a> {
     config: &'a Config,
-    /// The values that some mode takes its credential from, by their lines.
+    /// The values that some mode takes its credential from, by where they are.
     used: BTreeSet<*const Value>,
     remarks: Vec<Remark>,
 }
