@@ -12,6 +12,7 @@ mod stand_in_engine;
 mod terminal;
 mod test_complete_command;
 mod test_config_auth_command;
+mod test_config_check_command;
 mod test_config_command;
 mod test_config_env_command;
 mod test_doctor_command;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::Remark;
 use crate::agent::Agent;
-use crate::auth::mode;
+use crate::auth::mode::{self, ChosenMode};
 use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
 use crate::config::{AgentBlocks, Config, Role, Value, Variables, Workspace};
@@ -39,6 +39,7 @@ pub(super) fn of(config: &Config, host: &Host) -> Vec<Remark> {
             findings.scope(&scope, Some(&cell.agents), &cell.env);
         }
     }
+    findings.missing_credentials();
     let mut remarks = findings.remarks;
     remarks.sort_by_key(|remark| remark.line);
     remarks
@@ -110,6 +111,42 @@ impl Findings<'_> {
         }
     }
 
+    /// What a launch would end for, unless a docker flag gives it.
+    fn missing_credentials(&mut self) {
+        let config = self.config;
+        let mut told = Vec::new();
+        for cell in cells(config) {
+            // Without a role the agents are named at the start.
+            let role = cell.role.and_then(|name| config.roles.get(name));
+            for agent in role.iter().flat_map(|role| &role.agents) {
+                let chosen = mode::resolve(config, cell, *agent);
+                let search = declared::search(config, cell, &chosen);
+                let missing = search.is_some_and(|search| search.deciding().is_none());
+                if missing && !told.contains(&chosen) {
+                    self.missing_credential(&chosen, cell);
+                    told.push(chosen);
+                }
+            }
+        }
+    }
+
+    fn missing_credential(&mut self, chosen: &ChosenMode, cell: Cell<'_>) {
+        let (word, agent) = (chosen.auth_mode.word(), chosen.auth_mode.agent());
+        let scope = chosen.scope.clone().unwrap_or(Scope::Global);
+        let role = cell.role.unwrap_or_default();
+        let within = match cell.workspace {
+            Some(workspace) => format!("in workspace {workspace}"),
+            None => "outside of workspaces".to_owned(),
+        };
+        let what = format!(
+            "{agent}'s mode {word}, from {scope}, finds no credential for role {role} {within}"
+        );
+        let flags = scope.flags();
+        let hint =
+            format!("docker jackin config auth set {word} --agent {agent}{flags} --from SOURCE");
+        self.remark(None, what, &hint);
+    }
+
     fn role(&mut self, name: &str, role: &Role) {
         if role.agents.is_empty() {
             let what = format!("[roles.{name}] has no agents, and so its containers no logins");
@@ -148,7 +185,11 @@ impl Findings<'_> {
         for role in workspace.roles.keys() {
             if !self.config.roles.contains_key(role) {
                 let what = format!("{table} speaks about a role that is none: {role}");
-                self.remark(None, what, "add it: docker jackin role add");
+                self.remark(
+                    None,
+                    what,
+                    &format!("add it: docker jackin role add {role} --image IMAGE"),
+                );
             }
         }
     }
@@ -158,25 +199,22 @@ fn is_folder(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
+/// Every kind of container there can be.
+fn cells(config: &Config) -> Vec<Cell<'_>> {
+    let workspaces = config.workspaces.keys().map(|name| Some(name.as_str()));
+    let cells = workspaces.chain([None]).flat_map(|workspace| {
+        let roles = config.roles.keys().map(|name| Some(name.as_str()));
+        roles
+            .chain([None])
+            .map(move |role| Cell { workspace, role })
+    });
+    cells.collect()
+}
+
 /// The values that decide in any kind of container there can be.
 fn used_values(config: &Config) -> BTreeSet<*const Value> {
-    let names = |names: Vec<&String>| -> Vec<Option<String>> {
-        let names = names.into_iter().cloned().map(Some);
-        names.chain([None]).collect()
-    };
-    let workspaces = names(config.workspaces.keys().collect());
-    let roles = names(config.roles.keys().collect());
-    let mut used = BTreeSet::new();
-    for workspace in &workspaces {
-        for role in &roles {
-            let cell = Cell {
-                workspace: workspace.as_deref(),
-                role: role.as_deref(),
-            };
-            used.extend(used_in(config, cell));
-        }
-    }
-    used
+    let cells = cells(config).into_iter();
+    cells.flat_map(|cell| used_in(config, cell)).collect()
 }
 
 fn used_in(config: &Config, cell: Cell<'_>) -> Vec<*const Value> {
