@@ -1,6 +1,7 @@
 //! What one container is given: every agent's login and the operator's
 //! variables, as one payload, with a line on the screen for each agent.
 
+mod again;
 mod fingerprint;
 mod login;
 mod operator;
@@ -9,7 +10,7 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use jackin_oci_hook::payload::{Payload, Variable};
+use jackin_oci_hook::payload::{Payload, Variable, VariableName};
 use secrecy::SecretString;
 
 pub use login::{AuthLine, Outlook};
@@ -150,18 +151,12 @@ fn prepare_by(circumstances: Circumstances<'_>, read: Reader) -> Result<Prepared
     };
     let mut failures = Vec::new();
     for (chosen, plan) in modes.iter().zip(plans) {
-        let mode = chosen.auth_mode;
-        prepared.modes.insert(mode.agent(), mode);
-        match plan.and_then(|plan| plan.conclude(&circumstances, &mut read)) {
-            Ok(login) => prepared.add(chosen, login),
-            Err(failure) => failures.push(failure),
-        }
+        let login = plan.and_then(|plan| plan.conclude(&circumstances, &mut read));
+        failures.extend(prepared.add_login(&circumstances, chosen, login).err());
     }
     for ((name, value), read) in operators.iter().zip(read) {
-        match operator::variable(&circumstances, name, value, read) {
-            Ok(variable) => prepared.add_operators(variable),
-            Err(failure) => failures.push(failure),
-        }
+        let variable = operator::variable(&circumstances, name, value, read);
+        failures.extend(prepared.add_variable(&circumstances, name, variable).err());
     }
     leave_to_the_user(&mut prepared, circumstances.given);
     together(failures).map_or(Ok(prepared), Err)
@@ -230,6 +225,54 @@ impl Prepared {
         modes
             .map(|(agent, mode)| (agent.word().to_owned(), mode.word().to_owned()))
             .collect()
+    }
+
+    /// Takes the source of a value for what it was at the last start, since the
+    /// value is still that one's.
+    fn forget_source(&mut self, circumstances: &Circumstances<'_>, name: Option<&str>) {
+        let Some(name) = name else { return };
+        match circumstances.sources_at_launch.get(name) {
+            Some(source) => self.sources.insert(name.to_owned(), source.clone()),
+            None => self.sources.remove(name),
+        };
+    }
+
+    /// Adds an agent's login, at a later start perhaps the one it had.
+    fn add_login(
+        &mut self,
+        circumstances: &Circumstances<'_>,
+        chosen: &ChosenMode,
+        login: Result<Login, Failure>,
+    ) -> Result<(), Failure> {
+        let mode = chosen.auth_mode;
+        self.modes.insert(mode.agent(), mode);
+        let login = login.or_else(|failure| {
+            self.forget_source(circumstances, login::delivered_as(circumstances, chosen));
+            again::login(circumstances, chosen, failure)
+        })?;
+        self.add(chosen, login);
+        Ok(())
+    }
+
+    /// Adds an operator's variable, at a later start perhaps as it was.
+    fn add_variable(
+        &mut self,
+        circumstances: &Circumstances<'_>,
+        name: &VariableName,
+        variable: Result<Variable, Failure>,
+    ) -> Result<(), Failure> {
+        match variable {
+            Ok(variable) => self.add_operators(variable),
+            Err(failure) => {
+                let (last, warning) = again::variable(circumstances, name, failure)?;
+                self.forget_source(circumstances, Some(name.as_str()));
+                self.warnings.push(warning);
+                if let Some(last) = last {
+                    self.add_operators(last);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Adds an operator's variable, unless it would outrank a login.
@@ -305,6 +348,10 @@ fn together(mut failures: Vec<Failure>) -> Option<Failure> {
 #[cfg(test)]
 #[path = "delivery/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "delivery/again_tests.rs"]
+mod again_tests;
 
 #[cfg(test)]
 #[path = "delivery/agents_tests.rs"]

@@ -308,6 +308,10 @@ pub struct Resolved {
     pub request: Option<Box<RawValue>>,
     /// The whole new payload.
     pub payload: Payload,
+    /// What could not be had and other words for its owner, for the engine's
+    /// log: no secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         schema: SCHEMA,
         request: Some(request),
         payload: prepared.payload,
+        warnings: prepared.warnings,
     })
 }
 

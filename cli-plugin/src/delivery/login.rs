@@ -173,6 +173,45 @@ fn in_the_file(shell: Shell<'_>, agent: Agent, need: Need<'_>) -> Option<SecretS
     key.filter(|key| credential::is_one_line(key.expose_secret()))
 }
 
+/// What a container was given last for a mode whose credential cannot be had
+/// again.
+pub(super) fn last(
+    circumstances: &Circumstances<'_>,
+    chosen: &ChosenMode,
+    need: Need<'_>,
+    payload: &Payload,
+) -> Option<Login> {
+    let agent = chosen.auth_mode.agent();
+    let variable = variable_of(agent, need).and_then(|name| {
+        let mut variables = payload.env.iter();
+        let last = variables.find(|variable| variable.name.as_str() == name)?;
+        Some(SecretString::from(last.value.expose()))
+    });
+    let value = variable.or_else(|| in_the_file(circumstances.shell, agent, need))?;
+    let payload = payload_with(circumstances, chosen, &value).ok()?;
+    let text = format!("{} of the last start{}", kind(chosen), from(chosen));
+    let mut login = Login::new(agent, payload, text, Outlook::Doubtful);
+    login.source = Some("the last start".to_owned());
+    Some(login)
+}
+
+/// By what a mode's credential is called among the values that are read.
+pub(super) fn delivered_as(
+    circumstances: &Circumstances<'_>,
+    chosen: &ChosenMode,
+) -> Option<&'static str> {
+    let need = Need::of(circumstances.config, circumstances.cell, chosen.auth_mode)?;
+    let variable = variable_of(chosen.auth_mode.agent(), need);
+    Some(variable.unwrap_or(NO_VARIABLE))
+}
+
+/// The variable that holds an agent's credential in the container. Another
+/// agent's variable of that name holds another agent's key.
+fn variable_of(agent: Agent, need: Need<'_>) -> Option<&'static str> {
+    need.variable
+        .filter(|name| Agent::of_variable(name) == Some(agent))
+}
+
 /// What is left of a login whose key was in the agent's file alone, once the
 /// container has taken it out there. It is no error: a container could else
 /// keep its other logins, which the user may have taken back meanwhile.
@@ -193,9 +232,7 @@ impl<'a> Search<'a> {
     pub(super) fn wanted(&self, circumstances: &'a Circumstances<'_>) -> Option<Wanted<'a>> {
         let (_, value) = self.deciding()?;
         let mode = self.chosen().auth_mode;
-        // Another agent's variable of that name holds another agent's key.
-        let variable = self.need().variable;
-        let variable = variable.filter(|name| Agent::of_variable(name) == Some(mode.agent()));
+        let variable = variable_of(mode.agent(), self.need());
         let shell = circumstances.shell_for(mode);
         Some(circumstances.wanted(value, variable.unwrap_or(NO_VARIABLE), shell))
     }

@@ -80,6 +80,14 @@ pub(super) fn login(
     })
 }
 
+/// What the container has by now, where the host's login cannot be read.
+pub(super) fn last(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Option<Login> {
+    let agent = chosen.auth_mode.agent();
+    let seen = circumstances.logins_at_launch.get(agent.word()).cloned();
+    let own = own(circumstances, agent)?;
+    Some(kept(circumstances, chosen, &own, seen))
+}
+
 /// A login that the container has, and that would let its agent start.
 struct Own<'a> {
     content: &'a Secret,

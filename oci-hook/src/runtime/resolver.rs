@@ -28,6 +28,11 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
 const MAX_ANSWER: u64 = 4 << 20;
 const MAX_REASON: u64 = 4 << 10;
 
+/// How many of the resolver's warnings reach the log, and how long each may
+/// be, in characters: its owner does not fill it.
+const MAX_WARNINGS: usize = 16;
+const MAX_WARNING: usize = 500;
+
 /// Why a request is not resolved again.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -60,6 +65,9 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
         Ok(resolved) => {
             record.request = resolved.request.or(record.request);
             record.renew(resolved.payload);
+            for warning in resolved.warnings.iter().take(MAX_WARNINGS) {
+                log.warn(&one_line(warning));
+            }
         }
         Err(error) => log.warn(&format!(
             "the login was not resolved afresh by {}, and the container starts with the one it \
@@ -177,6 +185,14 @@ fn has_ended(child: &Child) -> Result<bool, Error> {
             Err(error) => return Err(failed("wait for the resolver")(error)),
         }
     }
+}
+
+/// A warning as one line of a log.
+fn one_line(warning: &str) -> String {
+    let plain = warning
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(MAX_WARNING).collect()
 }
 
 /// What the resolver said on standard error, one line of it.
