@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
 use jackin_tests::canary::Canary;
-use jackin_tests::command::{Outcome, run};
+use jackin_tests::command::Outcome;
 use jackin_tests::image::{BASE, build};
 use jackin_tests::rig::{Rig, unique};
 use jackin_tests::sandbox::USER;
@@ -232,23 +232,39 @@ fn same_login(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-/// A healthy set-up, and one whose configuration is refused.
+/// A healthy set-up, and then one thing after the other that is not.
 fn doctor(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig, BASE)?;
-    let report = |code: i32| -> Result<String> {
-        let outcome = run(&mut scene.user.jackin(rig, &["doctor", "--format", "json"]))?;
-        ensure!(outcome.code == code, "{outcome:?}");
-        let report: Value = serde_json::from_str(&outcome.stdout)?;
-        let checks = report["checks"].as_array().context("no checks")?;
-        ensure!(checks.len() > 4, "{report}");
-        Ok(outcome.stdout)
-    };
-    report(0)?;
-    // A configuration that is refused is one failure among the other checks.
+    let healthy = report(&scene, 0)?;
+    ensure!(healthy.len() > 4, "{healthy:?}");
+    ensure!(failures(&healthy).is_empty(), "{healthy:?}");
+    std::fs::remove_file(scene.user.home().join("key"))?;
+    let broken = report(&scene, 1)?;
+    let about = failures(&broken);
+    ensure!(about == ["sources"], "{broken:?}");
     scene
         .user
         .configure("[claude]\nauth_forwardd = \"sync\"\n")?;
-    let broken = report(1)?;
-    ensure!(broken.contains("auth_forward"), "{broken}");
+    let broken = report(&scene, 1)?;
+    ensure!(failures(&broken) == ["configuration"], "{broken:?}");
+    let next = broken.iter().any(|check| {
+        let next = check["next"].as_str().unwrap_or_default();
+        next.contains("auth_forward")
+    });
+    ensure!(next, "{broken:?}");
     Ok(())
+}
+
+/// What the doctor finds, with the exit code that says whether all is well.
+fn report(scene: &Scene, code: i32) -> Result<Vec<Value>> {
+    let outcome = scene.run(&["doctor", "--format", "json"])?;
+    ensure!(outcome.code == code, "{outcome:?}");
+    let report: Value = serde_json::from_str(&outcome.stdout)?;
+    Ok(report["checks"].as_array().context("no checks")?.clone())
+}
+
+/// What the failures are about.
+fn failures(checks: &[Value]) -> Vec<&str> {
+    let failed = checks.iter().filter(|check| check["verdict"] == "failure");
+    failed.filter_map(|check| check["about"].as_str()).collect()
 }

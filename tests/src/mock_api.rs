@@ -107,8 +107,10 @@ impl MockApi {
         let record = Arc::clone(&asked);
         thread::spawn(move || {
             for request in server.incoming_requests() {
-                // A client that hangs up is its own affair.
-                let _ = serve(request, &record);
+                let record = Arc::clone(&record);
+                // One that is slow to ask keeps nobody else waiting, and a
+                // client that hangs up is its own affair.
+                thread::spawn(move || serve(request, &record));
             }
         });
         Ok(Self { port, asked })
