@@ -27,6 +27,10 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::docker::relay;
 use crate::engine::Surroundings;
@@ -190,14 +194,17 @@ fn report(outcome: Result<ExitCode, Failure>) -> ExitCode {
     })
 }
 
-/// Diagnostics go to stderr, with `-D` or `--log-level debug` only.
+/// Diagnostics go to stderr, with `-D` or `--log-level debug` only; and ours
+/// alone, since a library's could quote what an engine answered.
 fn start_log(flags: &GlobalFlags) {
     if flags.debug || flags.log_level.as_deref() == Some("debug") {
-        tracing_subscriber::fmt()
+        let layer = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
-            .without_time()
+            .without_time();
+        let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::DEBUG);
+        tracing_subscriber::registry()
+            .with(layer.with_filter(ours))
             .init();
     }
 }

@@ -76,7 +76,8 @@ pub struct Arguments {
     dry_run: bool,
     /// How to show it. The json has agents (agent, auth, `chosen_by`, mode,
     /// source, `not_asked` and the trace of scopes), variables (name, source,
-    /// scope, `not_asked`) and docker (program, arguments, variables).
+    /// scope, `not_asked`) and docker (program, arguments, variables; null
+    /// where the engine cannot be asked).
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "dry_run")]
     format: Format,
     /// Print help.

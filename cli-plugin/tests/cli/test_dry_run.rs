@@ -246,3 +246,19 @@ fn a_dry_run_tells_that_the_launch_would_fail() {
     let outcome = environment.run(&["run", "--format", "json", "web"]);
     assert_eq!(outcome.code, 2, "only a dry run has a form");
 }
+
+#[test]
+fn what_is_decided_is_shown_also_where_the_engine_is_down() {
+    let environment = environment("1.47");
+    std::fs::remove_file(environment.home().join("docker.sock")).unwrap();
+    let outcome = environment.run(&["run", "--workspace", "my-app", "--dry-run", "web"]);
+    assert_eq!(outcome.code, 125, "{}", outcome.stderr);
+    let decided = "claude auth: long-lived OAuth token (op://Personal/my-app/token";
+    assert!(outcome.stdout.starts_with(decided), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("--runtime"), "{}", outcome.stdout);
+    assert!(
+        outcome.stderr.contains("cannot reach the engine"),
+        "{}",
+        outcome.stderr
+    );
+}

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::decided::Launch;
-use super::docker_line::DockerLine;
+use super::docker_line::{DockerLine, HandleBy};
 use crate::agent::Agent;
 use crate::auth::credential::{Need, Search};
 use crate::auth::mode;
@@ -26,7 +26,8 @@ const MASK: &str = "…";
 /// What chooses where no scope does.
 const DEFAULT: &str = "default";
 
-/// Shows what the launch would do.
+/// Shows what the launch would do. What is decided before the engine is asked
+/// is shown also where that is down.
 ///
 /// # Errors
 /// What keeps the launch from starting, as far as it can be told without
@@ -35,17 +36,25 @@ pub(super) fn show(launch: &Launch<'_>, format: Format) -> Result<ExitCode, Fail
     let now = SystemTime::now();
     let rehearsed = launch.with_circumstances(now, delivery::rehearse)?;
     launch.warn(&rehearsed.warnings);
-    let engine = engine::connect(&launch.endpoint)?;
-    let handle_by = super::channel(&engine, launch)?;
-    let handle = format!("{}.{MASK}", launch.host.uid());
-    let labels = launch.labels(MASK);
-    let line = launch.docker_line(&handle, handle_by, &labels);
+    let engine = engine::connect(&launch.endpoint).map_err(Failure::from);
+    let channel = engine.and_then(|engine| super::channel(&engine, launch));
+    let (docker, trouble) = match channel {
+        Ok(handle_by) => (Some(docker(launch, handle_by)), None),
+        Err(failure) => (None, Some(failure)),
+    };
     let report = Report {
         agents: agents(launch, &rehearsed),
         variables: variables(launch, &rehearsed),
-        docker: Docker::new(launch, &line),
+        docker,
     };
-    screen::show(&report, format)
+    let shown = screen::show(&report, format)?;
+    trouble.map_or(Ok(shown), Err)
+}
+
+fn docker(launch: &Launch<'_>, handle_by: HandleBy) -> Docker {
+    let handle = format!("{}.{MASK}", launch.host.uid());
+    let labels = launch.labels(MASK);
+    Docker::new(launch, &launch.docker_line(&handle, handle_by, &labels))
 }
 
 /// All that is shown.
@@ -53,7 +62,8 @@ pub(super) fn show(launch: &Launch<'_>, format: Format) -> Result<ExitCode, Fail
 struct Report {
     agents: Vec<AgentReport>,
     variables: Vec<VariableReport>,
-    docker: Docker,
+    /// `None` where the engine did not say by which way it takes a handle.
+    docker: Option<Docker>,
 }
 
 /// What one agent would be given.
@@ -177,7 +187,10 @@ impl Display for Report {
         for variable in &self.variables {
             writeln!(f, "{variable}")?;
         }
-        write!(f, "\n{}", self.docker)
+        match &self.docker {
+            Some(docker) => write!(f, "\n{docker}"),
+            None => Ok(()),
+        }
     }
 }
 
