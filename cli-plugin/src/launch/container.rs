@@ -75,7 +75,7 @@ fn uses_our_runtime(engine: &Engine, id: &str) -> Result<bool, EngineError> {
 impl Container {
     fn new(listed: Listed, launch: LaunchId, record: Option<Record>) -> Self {
         // An image may have brought them: they are not to move the cursor.
-        let plain = |text: &&String| !text.chars().any(char::is_control);
+        let plain = |text: &&String| !text.is_empty() && !text.chars().any(char::is_control);
         let label = |name: &str| listed.labels.get(name).filter(plain).cloned();
         let (role, workspace, agents) = if let Some(record) = &record {
             // A restart may have given it other agents than its label says, and

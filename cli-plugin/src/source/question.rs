@@ -22,6 +22,10 @@ use crate::progress::{Progress, waiting_for};
 /// 1Password limits how many requests it takes.
 const AT_A_TIME: usize = 8;
 
+/// The same where nobody is there. Only helpers are asked then, and all of
+/// them within the time that one is given, as long as there is only one round.
+const AT_A_TIME_ALONE: usize = 64;
+
 /// What a program is asked.
 #[derive(PartialEq, Eq)]
 pub(super) enum Question {
@@ -89,10 +93,10 @@ impl Questions {
         if self.all.is_empty() {
             return Vec::new();
         }
-        let patience = if self.alone {
-            Patience::ALONE
+        let (patience, at_a_time) = if self.alone {
+            (Patience::ALONE, AT_A_TIME_ALONE)
         } else {
-            patience
+            (patience, AT_A_TIME)
         };
         let watch = Watch::begin();
         let waiting = Waiting::begin(&self.all);
@@ -109,7 +113,7 @@ impl Questions {
             }
         };
         let mut answers: Vec<_> = thread::scope(|scope| {
-            let workers = self.all.len().min(AT_A_TIME);
+            let workers = self.all.len().min(at_a_time);
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             let answers = workers.into_iter().map(thread::ScopedJoinHandle::join);
             answers

@@ -26,7 +26,7 @@ fn scenario_72_an_image_starts_without_any_configuration() {
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("forwarded host session (sync)"));
     let argv = environment.docker_argv().unwrap();
-    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=claude,codex|-h|box|-it|acme/web:1|sh|-c|--");
+    assert_snapshot!(argv.join("|"), @"run|--runtime|docker-jackin|--annotation|dev.jackin.ticket=<handle>|--label|dev.jackin.role=|--label|dev.jackin.owner=<uid>|--label|dev.jackin.launch=<id>|--label|dev.jackin.agents=claude,codex|-h|box|-it|acme/web:1|sh|-c|--");
     let request: serde_json::Value =
         serde_json::from_str(environment.ticket().request.unwrap().get()).unwrap();
     assert_eq!(
