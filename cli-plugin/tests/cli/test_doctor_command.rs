@@ -133,6 +133,24 @@ BROKEN = "op://a"
 }
 
 #[test]
+fn a_credential_of_several_lines_is_a_failure_and_a_variable_of_several_is_none() {
+    let environment = TestEnvironment::new("1.47");
+    environment.write("entry", "canary\nlogin: me\n");
+    environment.configure(
+        "[claude]\nauth_forward = \"api_key\"\napi_key = \"file:~/entry\"\n\
+         [env]\nTEXT = \"file:~/entry\"\n",
+    );
+    let shown = environment.run(&["doctor"]).stdout;
+    for line in [
+        "failure  api_key of [claude]: file:~/entry, which gives several lines",
+        "ok       TEXT of [env]: file:~/entry",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn with_resolve_programs_are_asked_for_the_values() {
     let environment = TestEnvironment::new("1.45");
     program(&environment, "pass", "no such entry", 3);

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Patient;
 use super::report::Finding;
+use crate::auth::credential::is_one_line;
 use crate::auth::scope::Scope;
 use crate::config::{AgentBlocks, Config, Value, Variables};
 use crate::source::{self, OpTrouble, Shell, Source, SourceError, Trouble, Wanted};
@@ -43,6 +44,8 @@ struct Declared<'a> {
     place: String,
     value: &'a Value,
     source: Result<Source, SourceError>,
+    /// Whether it is an agent's credential, and not a variable.
+    credential: bool,
 }
 
 fn declared(config: &Config) -> Vec<Declared<'_>> {
@@ -66,10 +69,11 @@ fn of_scope<'a>(
     agents: Option<&'a AgentBlocks>,
     env: &'a Variables,
 ) -> Vec<Declared<'a>> {
-    let declared = |name: &str, key: &str, value: &'a Value| Declared {
-        place: format!("{name} of {}", scope.table(key)),
+    let declared = |name: &str, agent: Option<&str>, value: &'a Value| Declared {
+        place: format!("{name} of {}", scope.table(agent.unwrap_or("env"))),
         value,
         source: Source::parse(&value.written),
+        credential: agent.is_some(),
     };
     let mut all = Vec::new();
     for (agent, block) in agents.into_iter().flatten() {
@@ -79,12 +83,14 @@ fn of_scope<'a>(
         ];
         let slots = slots.into_iter();
         all.extend(
-            slots.filter_map(|(slot, value)| Some(declared(slot, agent.word(), value.as_ref()?))),
+            slots.filter_map(|(slot, value)| {
+                Some(declared(slot, Some(agent.word()), value.as_ref()?))
+            }),
         );
     }
     all.extend(
         env.iter()
-            .map(|(name, value)| declared(name.as_str(), "env", value)),
+            .map(|(name, value)| declared(name.as_str(), None, value)),
     );
     all
 }
@@ -122,6 +128,12 @@ impl Declared<'_> {
                 format!("{}, which is empty", self.shown()),
                 Some("an empty value counts as none".to_owned()),
             ),
+            Ok(value) if self.credential && !is_one_line(value.expose_secret()) => {
+                Finding::failure(
+                    format!("{}, which gives several lines", self.shown()),
+                    Some("a credential is one line: name a source of it alone".to_owned()),
+                )
+            }
             Ok(_) => Finding::ok(self.shown()),
             Err(error @ SourceError::Unset { .. }) => Finding::warning(
                 format!("{place}: {error}"),
