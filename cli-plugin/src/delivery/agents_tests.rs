@@ -292,7 +292,7 @@ fn a_folder_is_trusted_for_its_workspace_alone_and_only_where_it_says_so() {
         format!(
             "[claude]\nauth_forward = \"api_key\"\napi_key = \"key\"\n\
              [codex]\nauth_forward = \"api_key\"\napi_key = \"key\"\n\
-             [workspaces.w]\ntrust = {trust}\nmounts = [{{ src = \"/a\", dst = \"/work\" }}]\n\
+             [workspaces.w]\ntrust = {trust}\nmounts = [{{ src = \"/a\", dst = \"/workspace\" }}]\n\
              [workspaces.x]\ntrust = true\nmounts = [{{ src = \"/b\", dst = \"/other\" }}]\n"
         )
     };
@@ -325,13 +325,13 @@ fn the_folder_that_a_container_starts_in_is_trusted_with_its_workspace() {
     let text = format!(
         "[codex]\nauth_forward = \"api_key\"\napi_key = \"key\"\n\
          [workspaces.w]\nworkdir = \"{workdir}\"\ntrust = true\n\
-         mounts = [{{ src = \".\", dst = \"/work\" }}]\n"
+         mounts = [{{ src = \".\", dst = \"/workspace\" }}]\n"
     );
     fs::write(scene.home.path().join("config.toml"), text).unwrap();
     for (folder, trusted) in [
-        (app.as_path(), vec!["/work", "/work/app"]),
-        (app.parent().unwrap(), vec!["/work"]),
-        (std::path::Path::new("/"), vec!["/work"]),
+        (app.as_path(), vec!["/workspace", "/workspace/app"]),
+        (app.parent().unwrap(), vec!["/workspace"]),
+        (std::path::Path::new("/"), vec!["/workspace"]),
     ] {
         scene.folder = folder.to_owned();
         let payload = scene.prepare().unwrap().payload;

@@ -17,7 +17,7 @@ use crate::user::User;
 
 /// The host's network, to reach the stand-in, but nobody who knows a name: what
 /// else a program wants of the network fails at once rather than in time.
-const NETWORK: [&str; 18] = [
+const NETWORK: [&str; 16] = [
     "--network",
     "host",
     "--dns",
@@ -34,8 +34,6 @@ const NETWORK: [&str; 18] = [
     "github.com:127.0.0.1",
     "--add-host",
     "api.github.com:127.0.0.1",
-    "--add-host",
-    "registry.npmjs.org:127.0.0.1",
 ];
 
 /// Everything but the configuration, which each test writes.
