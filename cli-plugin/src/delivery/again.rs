@@ -57,6 +57,9 @@ fn last(
 
 /// The value that one of the operator's variables had; `None` when it had none.
 ///
+/// The reason stays out of the warning: it may hold a program's own words, and
+/// the engine's log lies on a disk.
+///
 /// # Errors
 /// It is a launch, which then does not take place.
 pub(super) fn variable(
@@ -69,5 +72,9 @@ pub(super) fn variable(
     };
     let mut variables = payload.env.iter();
     let last = variables.find(|variable| variable.name == *name);
-    Ok((last.cloned(), failure.message))
+    let warning = format!(
+        "no value for {name} could be had again, and it stays as it was; \
+         `docker jackin doctor --resolve` says why"
+    );
+    Ok((last.cloned(), warning))
 }

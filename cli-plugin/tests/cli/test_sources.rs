@@ -199,6 +199,6 @@ fn scenario_44_a_restart_asks_nobody_and_keeps_what_was_delivered() {
     let changed = start_again(&environment);
     let changed: Resolved = serde_json::from_str(&changed.stdout).unwrap();
     assert_eq!(changed.payload, resolved.payload);
-    assert_snapshot!(changed.warnings.join("\n"), @"no value for A ($HOME/.docker/jackin/config.toml:5): it came from another source at launch, and op://vault/item/other cannot be read without its user");
+    assert_snapshot!(changed.warnings.join("\n"), @"no value for A could be had again, and it stays as it was; `docker jackin doctor --resolve` says why");
     assert!(!environment.home().join("asked").exists());
 }
