@@ -1,6 +1,6 @@
 //! What all tests share: two engines with the products installed, images.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -19,6 +19,8 @@ const RIGS: [&str; 4] = [
 ];
 
 static LAB: OnceLock<Lab> = OnceLock::new();
+
+static FAILURES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The running engines.
 pub(crate) struct Lab {
@@ -125,8 +127,24 @@ pub(crate) fn once(name: &str, check: fn() -> Result<()>) -> Vec<Trial> {
     vec![named(name.to_owned(), check)]
 }
 
-fn named(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+/// A test by its full name.
+pub(crate) fn named(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    let failed = name.clone();
     Trial::test(name, move || {
-        check().map_err(|error| format!("{error:#}").into())
+        check().map_err(|error| {
+            let reason = format!("{error:#}");
+            FAILURES
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(format!("{failed}: {reason}"));
+            reason.into()
+        })
     })
+}
+
+/// What failed, from all groups of tests, for the end of the output: a long
+/// log is often only kept from there.
+pub(crate) fn failures() -> Vec<String> {
+    let failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
+    failures.clone()
 }

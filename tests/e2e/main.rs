@@ -59,6 +59,9 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
     let second = libtest_mimic::run(&alone, trials_alone());
     let last = libtest_mimic::run(arguments, leak::last_trials());
     lab::stop()?;
+    for failure in lab::failures() {
+        eprintln!("failed: {failure}");
+    }
     let all = [first, second, last];
     Ok(!all.iter().any(Conclusion::has_failed))
 }

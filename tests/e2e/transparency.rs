@@ -19,7 +19,7 @@ use libtest_mimic::Trial;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::lab::{lab, on_each_rig, once};
+use crate::lab::{lab, named, on_each_rig, once};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let checks: [(&str, Check); 14] = [
@@ -135,9 +135,7 @@ fn compared(name: &str, check: Check) -> Trial {
         ensure!(bare == wrapped, "bare:\n{bare}\nwrapped:\n{wrapped}");
         Ok(())
     };
-    Trial::test(format!("transparency::e46_e47_{name}"), move || {
-        run().map_err(|error| format!("{error:#}").into())
-    })
+    named(format!("transparency::e46_e47_{name}"), run)
 }
 
 fn exit_codes(scene: &Scene) -> Result<String> {

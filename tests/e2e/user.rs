@@ -9,6 +9,7 @@ use anyhow::Result;
 use jackin_tests::command::{Outcome, bounded, run};
 use jackin_tests::rig::{Rig, unique};
 use jackin_tests::sandbox::Sandbox;
+use jackin_tests::unhurried::unhurried;
 
 /// One person and their home folder.
 pub(crate) struct User {
@@ -96,7 +97,9 @@ impl User {
 
     /// Runs `docker jackin …` to its end.
     pub(crate) fn run(&self, rig: &Rig, arguments: &[&str]) -> Result<Outcome> {
-        run(&mut self.jackin(rig, arguments))
+        let arguments = unhurried(arguments);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        run(&mut self.jackin(rig, &arguments))
     }
 
     fn folder(&self, path: &str) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::binaries;
 use crate::command::{Outcome, bounded, run};
 use crate::project;
 use crate::sandbox::{REMAPPED, Sandbox};
+use crate::unhurried::unhurried;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -157,7 +158,7 @@ impl Engine {
 
     /// Runs a command of the client's, however it ends.
     pub fn try_docker(&self, arguments: &[&str]) -> Result<Outcome> {
-        run(self.client().args(arguments))
+        run(self.client().args(unhurried(arguments)))
     }
 
     /// Runs a command of the client's that must succeed; its output, trimmed.

@@ -16,3 +16,4 @@ pub mod sandbox;
 pub mod search;
 pub mod staging;
 pub mod terminal;
+pub mod unhurried;

@@ -11,6 +11,7 @@ use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
 use crate::command::{Outcome, run};
 use crate::engine::{Channel, Engine};
 use crate::staging;
+use crate::unhurried::unhurried;
 
 /// An engine, and the low-level runtime that its containers get.
 #[derive(Debug, Clone)]
@@ -62,7 +63,10 @@ impl Rig {
     /// Stages a payload for root's next container, which `arguments` describe.
     pub fn run(&self, payload: Payload, arguments: &[&str]) -> Result<Outcome> {
         let handle = staging::stage(&staging::ticket(0, payload)?)?;
-        run(self.with_handle("run", &handle).args(arguments))
+        let arguments = unhurried(&[&["run"], arguments].concat());
+        run(self
+            .with_handle("run", &handle)
+            .args(arguments.iter().skip(1)))
     }
 
     /// Starts a container in the background; it is removed when dropped.
