@@ -124,8 +124,8 @@ pub enum Problem {
         /// The variable.
         name: String,
     },
-    /// A name that no variable can have.
-    #[error("a variable's name is not empty and holds no '=' or NUL")]
+    /// A name that no variable can have, or that nobody means.
+    #[error("a variable's name is not empty and holds no '=', space or control character")]
     VariableName,
 }
 

@@ -205,8 +205,11 @@ impl Reader<'_> {
         key: &Spanned<Cow<'_, str>>,
         item: &Item<'_>,
     ) -> Result<(VariableName, Value), ConfigError> {
+        let mistaken = |letter: char| letter.is_whitespace() || letter.is_control();
         let name = VariableName::try_from(key.get_ref().as_ref())
-            .map_err(|_| self.wrong(key.span(), Problem::VariableName))?;
+            .ok()
+            .filter(|name| !name.as_str().contains(mistaken))
+            .ok_or_else(|| self.wrong(key.span(), Problem::VariableName))?;
         if name.as_str().starts_with(OWN_VARIABLES) {
             let name = name.into();
             return Err(self.wrong(key.span(), Problem::ReservedName { name }));

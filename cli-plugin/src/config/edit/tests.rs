@@ -88,6 +88,18 @@ fn scenario_21_a_name_of_our_own_is_refused_in_the_readers_words() {
 }
 
 #[test]
+fn a_name_that_nobody_means_is_refused() {
+    let scene = Scene::with(COMMENTED);
+    for name in ["", "A=B", "A B", "A\n", "\u{1b}[1mA"] {
+        let failure = scene.set("env", name, "x").unwrap_err();
+        let reason = "a variable's name is not empty and holds no '=', space or control character";
+        assert_eq!(failure.to_string(), reason);
+        assert_eq!(scene.text(), COMMENTED);
+    }
+    scene.set("env", "1.a-b", "x").unwrap();
+}
+
+#[test]
 fn a_file_that_is_refused_already_is_not_edited() {
     let scene = Scene::with("[claude]\nauth_forwad = \"sync\"\n");
     let failure = scene.set("env", "A", "1").unwrap_err();
