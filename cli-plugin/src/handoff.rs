@@ -66,6 +66,7 @@ pub fn stage(
         expires: now + LIFETIME,
         request,
         payload,
+        user: None,
         limits: Limits {
             image: Some(image.to_owned()),
             ..Limits::default()

@@ -1,10 +1,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::record::Origin;
 
 fn target(spec: &serde_json::Value, payload: &Payload) -> Result<Target, Error> {
     let record = Record {
-        handle: "0.000102030405060708090a0b0c0d0e0f".parse().unwrap(),
+        origin: Origin::Ticket("0.000102030405060708090a0b0c0d0e0f".parse().unwrap()),
+        user: None,
         request: None,
         payload: payload.clone(),
         configured: Vec::new(),

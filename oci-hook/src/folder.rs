@@ -22,3 +22,12 @@ pub fn candidates(uid: u32) -> Vec<PathBuf> {
     };
     vec![session, fallback]
 }
+
+/// The one of the [`candidates`] of user `uid` that can be on this machine: the
+/// first whose parent is there, else the last.
+pub fn usable(uid: u32) -> PathBuf {
+    let mut candidates = candidates(uid);
+    let fallback = candidates.pop().unwrap_or_default();
+    let there = |folder: &PathBuf| folder.parent().is_some_and(std::path::Path::is_dir);
+    candidates.into_iter().find(there).unwrap_or(fallback)
+}

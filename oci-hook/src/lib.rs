@@ -10,6 +10,7 @@
 pub mod append;
 pub mod config;
 pub mod container;
+pub mod container_user;
 pub mod delivery;
 pub mod file;
 pub mod folder;
@@ -30,6 +31,7 @@ pub mod secret;
 pub mod seed;
 pub mod spec;
 pub mod spot;
+pub mod standing;
 pub mod state;
 pub mod store;
 pub mod ticket;

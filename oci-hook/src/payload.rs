@@ -21,6 +21,33 @@ pub struct Payload {
     pub files: Vec<CredentialFile>,
 }
 
+impl Payload {
+    /// What a hook alone can deliver of it: files, those that stand for its
+    /// variables included. `unset` stays, as what must not be there.
+    ///
+    /// # Errors
+    /// The names of the variables that nothing stands for.
+    pub fn without_variables(&self) -> Result<Self, Vec<VariableName>> {
+        let mut files = self.files.clone();
+        let mut missed = Vec::new();
+        for variable in &self.env {
+            match &variable.without {
+                Without::Nothing => missed.push(variable.name.clone()),
+                Without::Needless => {}
+                Without::File(file) => files.push(file.clone()),
+            }
+        }
+        if !missed.is_empty() {
+            return Err(missed);
+        }
+        Ok(Self {
+            env: Vec::new(),
+            unset: self.unset.clone(),
+            files,
+        })
+    }
+}
+
 /// One variable and its secret value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +56,40 @@ pub struct Variable {
     pub name: VariableName,
     /// The value, without NUL.
     pub value: VariableValue,
+    /// What stands for it in a container that no variable can be given to.
+    #[serde(default, skip_serializing_if = "Without::is_nothing")]
+    pub without: Without,
+}
+
+impl Variable {
+    /// A variable that nothing stands for.
+    pub fn new(name: VariableName, value: VariableValue) -> Self {
+        Self {
+            name,
+            value,
+            without: Without::Nothing,
+        }
+    }
+}
+
+/// What stands for a variable where a hook alone serves the container: a hook
+/// cannot change the process's environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Without {
+    /// Nothing does: such a container is not served.
+    #[default]
+    Nothing,
+    /// It is not missed: the payload's files say the same.
+    Needless,
+    /// A file does.
+    File(CredentialFile),
+}
+
+impl Without {
+    fn is_nothing(&self) -> bool {
+        *self == Self::Nothing
+    }
 }
 
 /// The name of an environment variable: not empty, no `=`, no NUL.
@@ -253,6 +314,24 @@ mod tests {
         }
         assert!(VariableValue::try_from(Secret::new("a\0b".into())).is_err());
         assert!(VariableValue::try_from(Secret::new("a\nb=c".into())).is_ok());
+    }
+
+    #[test]
+    fn where_no_variable_can_be_set_files_stand_for_them_or_their_names_are_told() {
+        let text = r#"{"env":[
+            {"name":"TOKEN","value":"t","without":{"file":{"place":{"path":"f"},"delivery":{"bind":{"content":"t"}}}}},
+            {"name":"KEY","value":"k","without":"needless"}],
+            "unset":["RIVAL"],
+            "files":[{"place":{"path":"g"},"delivery":{"bind":{"content":"k"}}}]}"#;
+        let mut payload: Payload = serde_json::from_str(text).unwrap();
+        let files = payload.without_variables().unwrap();
+        let paths = files.files.iter().map(|file| file.place.path.as_str());
+        assert_eq!(paths.collect::<Vec<_>>(), ["g", "f"]);
+        assert_eq!((files.env.len(), &files.unset), (0, &payload.unset));
+
+        payload.env[1].without = Without::Nothing;
+        let missed = payload.without_variables().unwrap_err();
+        assert_eq!(missed, [VariableName::try_from("KEY").unwrap()]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::container_user::ContainerUser;
 use crate::payload::{Delivery, Payload, Place, VariableName};
 use crate::secret::Secret;
 use crate::seed;
@@ -13,12 +14,15 @@ use crate::ticket::Handle;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The handle it was started with.
-    pub handle: Handle,
+    /// What it is served by.
+    pub origin: Origin,
     /// The request of its ticket, for resolving again.
     pub request: Option<Box<RawValue>>,
     /// What it was given last.
     pub payload: Payload,
+    /// Whose home the files go to; `None` for the user of its process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ContainerUser>,
     /// What the container's own configuration says of the variables that the
     /// payload sets or takes away. An exec that brings another value had it
     /// from its user, whose word wins.
@@ -27,6 +31,31 @@ pub struct Record {
     /// a hook could take it out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surplus: Vec<Surplus>,
+}
+
+/// What a container is served by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Origin {
+    /// A ticket, by its handle.
+    Ticket(Handle),
+    /// A rule of the policy.
+    Policy {
+        /// The rule's name.
+        rule: String,
+        /// The uid of the user whose configuration resolves it.
+        owner: u32,
+    },
+}
+
+impl Origin {
+    /// The uid of the user whose login it is.
+    pub fn owner(&self) -> u32 {
+        match self {
+            Self::Ticket(handle) => handle.owner,
+            Self::Policy { owner, .. } => *owner,
+        }
+    }
 }
 
 /// A variable in the container's own configuration.
@@ -102,9 +131,10 @@ mod tests {
 
     fn record(payload: Payload) -> Record {
         Record {
-            handle: "0.000102030405060708090a0b0c0d0e0f".parse().unwrap(),
+            origin: Origin::Ticket("0.000102030405060708090a0b0c0d0e0f".parse().unwrap()),
             request: None,
             payload,
+            user: None,
             configured: Vec::new(),
             surplus: Vec::new(),
         }

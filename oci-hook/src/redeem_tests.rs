@@ -44,6 +44,7 @@ impl Hall {
             expires: NOW + 50,
             request: None,
             payload: Payload::default(),
+            user: None,
             limits: Limits::default(),
         }
     }

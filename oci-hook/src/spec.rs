@@ -303,7 +303,7 @@ impl Serialize for Environment<'_> {
         for entry in &self.kept {
             env.serialize_element(entry)?;
         }
-        for Variable { name, value } in &self.added {
+        for Variable { name, value, .. } in &self.added {
             let entry = [name.as_str(), "=", value.expose()].concat();
             env.serialize_element(&*Zeroizing::new(entry))?;
         }

@@ -8,9 +8,11 @@ fn payload(env: &[(&str, &str)], unset: &[&str]) -> Payload {
     Payload {
         env: env
             .iter()
-            .map(|(name, value)| Variable {
-                name: VariableName::try_from(*name).unwrap(),
-                value: Secret::new((*value).to_owned()).try_into().unwrap(),
+            .map(|(name, value)| {
+                Variable::new(
+                    VariableName::try_from(*name).unwrap(),
+                    Secret::new((*value).to_owned()).try_into().unwrap(),
+                )
             })
             .collect(),
         unset: unset

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::container_user::ContainerUser;
 use crate::payload::Payload;
 
 /// The version of the ticket's schema that this build writes and reads. It
 /// changes with everything that a ticket holds, the payload included.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// The annotation that carries a [`Handle`] where the engine knows
 /// annotations (Docker API ≥ 1.43).
@@ -55,6 +56,11 @@ pub struct Ticket {
     pub request: Option<Box<RawValue>>,
     /// What the container is given.
     pub payload: Payload,
+    /// Whose home the files go to; `None` for the user of the container's
+    /// process. A devcontainer's process is root's, and its `remoteUser` works
+    /// by `docker exec`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ContainerUser>,
     /// Which containers may redeem it.
     pub limits: Limits,
 }
@@ -289,11 +295,42 @@ pub struct InvalidHandle;
 pub struct Resolution {
     /// The schema's version, [`SCHEMA`].
     pub schema: u32,
-    /// The request from the ticket.
-    pub request: Box<RawValue>,
+    /// What is asked for.
+    pub asked: Asked,
     /// What the container was given last: the resolver keeps from it what it
     /// cannot read again, such as a variable of the shell at launch.
     pub payload: Payload,
+}
+
+/// What the resolver is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Asked {
+    /// What a ticket, or the resolver's last answer, held as its request.
+    Request(Box<RawValue>),
+    /// What a policy's rule gives to a container that has no ticket.
+    Policy(PolicyRequest),
+}
+
+/// What a policy's rule gives to a container, in the words of the
+/// configuration of the rule's owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyRequest {
+    /// The rule's name.
+    pub rule: String,
+    /// The workspace, if the rule names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// The role, if the rule names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The agents, where the rule names no role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
+    /// The container's image, where the engine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// The resolver's answer, on its standard output.

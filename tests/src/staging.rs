@@ -33,6 +33,7 @@ pub fn ticket(owner: u32, payload: Payload) -> Result<Ticket> {
         expires: now()? + 300,
         request: None,
         payload,
+        user: None,
         limits: Limits::default(),
     })
 }
@@ -74,10 +75,10 @@ pub fn stage_text(handle: &Handle, text: &[u8]) -> Result<PathBuf> {
 pub fn variables(pairs: &[(&str, &str)]) -> Result<Payload> {
     let mut payload = Payload::default();
     for (name, value) in pairs {
-        payload.env.push(Variable {
-            name: VariableName::try_from(*name)?,
-            value: VariableValue::try_from(Secret::new((*value).to_owned()))?,
-        });
+        payload.env.push(Variable::new(
+            VariableName::try_from(*name)?,
+            VariableValue::try_from(Secret::new((*value).to_owned()))?,
+        ));
     }
     Ok(payload)
 }

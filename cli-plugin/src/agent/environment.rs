@@ -18,10 +18,10 @@ pub(super) fn names(names: &[&str]) -> Vec<VariableName> {
 /// The value holds a NUL.
 pub(super) fn variable(name: &'static str, value: &str) -> Result<Variable, NoVariable> {
     let secret = Secret::new(value.trim().to_owned());
-    Ok(Variable {
-        name: name.try_into().map_err(|_| NoVariable(name))?,
-        value: VariableValue::try_from(secret).map_err(|_| NoVariable(name))?,
-    })
+    Ok(Variable::new(
+        name.try_into().map_err(|_| NoVariable(name))?,
+        VariableValue::try_from(secret).map_err(|_| NoVariable(name))?,
+    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
-use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
 use zeroize::Zeroizing;
 
 use crate::agent::Agent;
@@ -63,8 +63,11 @@ fn read_question(from: impl Read) -> Result<Resolution, Failure> {
 /// The payload as the configuration and the logins of today have it. What
 /// came from the shell at launch is kept from the last payload.
 fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
-    let mut request = Request::from_raw(&question.request)
-        .map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let Asked::Request(request) = &question.asked else {
+        return Err(Failure::new(Kind::Usage, "no policy is resolved yet"));
+    };
+    let mut request =
+        Request::from_raw(request).map_err(|error| Failure::new(Kind::Configuration, error))?;
     let host = request.host();
     let config = config::load(&request.config_file, &host)?;
     let agents = agents(&request, &config)?;

@@ -48,10 +48,7 @@ pub(super) fn variable(
         })
     });
     match made {
-        Ok(value) => Ok(Variable {
-            name: name.clone(),
-            value,
-        }),
+        Ok(value) => Ok(Variable::new(name.clone(), value)),
         Err(error) => {
             let file = circumstances.config.file.display();
             let line = value.line;

@@ -102,9 +102,11 @@ impl Machine {
 
     /// The same machine when the container starts again, with what it had.
     pub(super) fn later(mut self, had: &[(&str, &str)]) -> Self {
-        let variable = |(name, value): &(&str, &str)| Variable {
-            name: (*name).try_into().unwrap(),
-            value: VariableValue::try_from(Secret::new((*value).to_owned())).unwrap(),
+        let variable = |(name, value): &(&str, &str)| {
+            Variable::new(
+                (*name).try_into().unwrap(),
+                VariableValue::try_from(Secret::new((*value).to_owned())).unwrap(),
+            )
         };
         self.last = Some(Payload {
             env: had.iter().map(variable).collect(),

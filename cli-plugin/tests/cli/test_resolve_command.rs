@@ -2,7 +2,7 @@
 
 use jackin_oci_hook::payload::{Delivery, Payload};
 use jackin_oci_hook::secret::Secret;
-use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
 
 use crate::environment::{FAR, Outcome, TestEnvironment};
 
@@ -25,7 +25,7 @@ fn resolved(environment: &TestEnvironment) -> Outcome {
     let ticket = environment.ticket();
     let question = to_wiped_json(&Resolution {
         schema: SCHEMA,
-        request: ticket.request.unwrap(),
+        asked: Asked::Request(ticket.request.unwrap()),
         payload: ticket.payload,
     });
     environment.run_with_input(&["resolve"], &question.unwrap())
@@ -112,7 +112,7 @@ fn scenario_38_a_login_made_in_the_container_is_kept_start_after_start() {
     let mut start = |payload: Payload| {
         let question = to_wiped_json(&Resolution {
             schema: SCHEMA,
-            request: request.clone(),
+            asked: Asked::Request(request.clone()),
             payload,
         });
         let outcome = environment.run_with_input(&["resolve"], &question.unwrap());
@@ -173,7 +173,7 @@ fn a_request_of_another_version_is_refused_with_what_to_do() {
     let first = r#"{"version":1,"role":"web","workspace":null,"modes":{},"given":[],"config_file":"/c","home":"/h","places":{}}"#;
     let question = to_wiped_json(&Resolution {
         schema: SCHEMA,
-        request: serde_json::value::RawValue::from_string(first.to_owned()).unwrap(),
+        asked: Asked::Request(serde_json::value::RawValue::from_string(first.to_owned()).unwrap()),
         payload: Payload::default(),
     });
     let outcome = environment.run_with_input(&["resolve"], &question.unwrap());

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
-use jackin_oci_hook::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::environment::{Outcome, TestEnvironment};
@@ -26,7 +26,7 @@ fn start_again(environment: &TestEnvironment) -> Outcome {
     let ticket = environment.ticket();
     let question = to_wiped_json(&Resolution {
         schema: SCHEMA,
-        request: ticket.request.unwrap(),
+        asked: Asked::Request(ticket.request.unwrap()),
         payload: ticket.payload,
     });
     environment.run_with_input(&["resolve"], &question.unwrap())

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::container::{self, Container, ContainerId, Marker};
 use crate::file;
 use crate::payload::Payload;
-use crate::record::Record;
+use crate::record::{Origin, Record};
 use crate::redeem::{self, Bearer};
 use crate::spec::{self, Hook, Spec};
 use crate::store::Store;
@@ -48,7 +48,7 @@ pub fn start(
     let known = match store.find_in(&root, &asked.id)? {
         Some(container) => container
             .record()?
-            .filter(|record| record.handle == asked.handle),
+            .filter(|record| record.origin == Origin::Ticket(asked.handle.clone())),
         None => None,
     };
     let first = known.is_none();
@@ -260,9 +260,10 @@ fn redeem(asked: &Asked, engine: EngineRecord, store: &Store) -> Result<Record, 
             }
         })?;
     Ok(Record {
-        handle: asked.handle.clone(),
+        origin: Origin::Ticket(asked.handle.clone()),
         request: ticket.request,
         payload: ticket.payload,
+        user: ticket.user,
         configured: Vec::new(),
         surplus: Vec::new(),
     })

@@ -20,7 +20,7 @@ use crate::identity::Identity;
 use crate::passwd;
 use crate::raw;
 use crate::record::Record;
-use crate::ticket::{Resolution, Resolved, SCHEMA, to_wiped_json};
+use crate::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
 
 /// How long the resolver may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -58,10 +58,10 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
     };
     let resolution = Resolution {
         schema: SCHEMA,
-        request: request.clone(),
+        asked: Asked::Request(request.clone()),
         payload: record.payload.clone(),
     };
-    match resolve(resolver, record.handle.owner, &resolution) {
+    match resolve(resolver, record.origin.owner(), &resolution) {
         Ok(resolved) => {
             record.request = resolved.request.or(record.request);
             record.renew(resolved.payload);

@@ -66,10 +66,10 @@ pub(super) fn verify(engine: &Engine, image: &str) -> Result<(), Failure> {
 fn payload(marker: &str) -> Result<Payload, InvalidPayload> {
     let secret = || Secret::new(marker.to_owned());
     Ok(Payload {
-        env: vec![Variable {
-            name: VariableName::try_from(VARIABLE)?,
-            value: VariableValue::try_from(secret())?,
-        }],
+        env: vec![Variable::new(
+            VariableName::try_from(VARIABLE)?,
+            VariableValue::try_from(secret())?,
+        )],
         files: vec![CredentialFile {
             place: Place {
                 path: ContainerPath::try_from(FILE)?,
