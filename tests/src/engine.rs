@@ -1,26 +1,20 @@
 //! A private Docker Engine: its own data, sockets, processes and mounts.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::binaries;
 use crate::command::{Outcome, bounded, run};
+use crate::daemon::{Daemon, SYSTEM_PATH};
 use crate::project;
 use crate::sandbox::{REMAPPED, Sandbox};
 use crate::unhurried::unhurried;
-
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
+use crate::{binaries, cgroup};
 
 /// How a ticket's handle gets to a container on an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,15 +82,14 @@ impl Release {
     }
 }
 
-/// A running engine. It lives in a process namespace of its own, so that no
-/// shim and no container can outlive it.
+/// A running engine.
 #[derive(Debug)]
 pub struct Engine {
     /// What it is.
     pub release: Release,
     folder: PathBuf,
     disk: PathBuf,
-    unshare: Mutex<Child>,
+    daemon: Daemon,
 }
 
 impl Engine {
@@ -115,24 +108,19 @@ impl Engine {
         )?;
         // A copy, since ordinary users must get to it.
         fs::copy(&release.client, folder.join("bin/docker"))?;
-        let unshare = spawn(&release, &folder, &disk)?;
+        let daemon = spawn(&release, &folder, &disk)?;
         Ok(Self {
             release,
             folder,
             disk,
-            unshare: Mutex::new(unshare),
+            daemon,
         })
     }
 
     /// Waits until it answers, and lets ordinary users reach it.
     pub fn wait_until_ready(&self) -> Result<()> {
-        let end = Instant::now() + START_LIMIT;
-        while self.try_docker(&["version"])?.code != 0 {
-            if Instant::now() > end {
-                bail!("{} does not start: {}", self.release.name, self.log_end());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
+        self.daemon
+            .wait_until(|| Ok(self.try_docker(&["version"])?.code == 0))?;
         fs::set_permissions(self.socket(), Permissions::from_mode(0o666))?;
         Ok(())
     }
@@ -147,7 +135,7 @@ impl Engine {
     /// Tells a command which engine is meant, with an otherwise empty
     /// environment.
     pub fn describe(&self, command: &mut Command) {
-        let path = format!("{}:{}", self.folder.join("bin").display(), system_path());
+        let path = format!("{}:{}", self.folder.join("bin").display(), SYSTEM_PATH);
         command
             .env_clear()
             .env("PATH", path)
@@ -192,57 +180,23 @@ impl Engine {
 
     /// The process namespace of its processes.
     pub fn process_namespace(&self) -> Result<PathBuf> {
-        Ok(fs::read_link(format!("/proc/{}/ns/pid", self.init()?))?)
+        self.daemon.process_namespace()
     }
 
     /// Makes it read its `daemon.json` again. It returns before that is done.
     pub fn reload(&self) -> Result<()> {
-        // The init hands signals on to dockerd.
-        Ok(kill(self.init()?, Signal::SIGHUP)?)
+        self.daemon.signal(Signal::SIGHUP)
     }
 
     /// Stops it: containers, shims, mounts and cgroups go with it.
     pub fn stop(&self) -> Result<()> {
-        kill(self.init()?, Signal::SIGTERM)?;
-        let mut unshare = self
-            .unshare
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let end = Instant::now() + STOP_LIMIT;
-        while unshare.try_wait()?.is_none() {
-            if Instant::now() > end {
-                unshare.kill()?;
-                unshare.wait()?;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        remove_cgroups(&cgroup(self.release.name));
+        self.daemon.stop()?;
+        cgroup::remove(&cgroup::of(self.release.name));
         Ok(())
-    }
-
-    /// The first process of its namespace.
-    fn init(&self) -> Result<Pid> {
-        let unshare = self
-            .unshare
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let pid = unshare.id();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-        let first = children.split_whitespace().next();
-        let init =
-            first.with_context(|| format!("{} ended: {}", self.release.name, self.log_end()))?;
-        Ok(Pid::from_raw(init.parse()?))
-    }
-
-    fn log_end(&self) -> String {
-        let log = fs::read(self.log()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().rev().take(5).collect();
-        lines.join(" | ")
     }
 }
 
-fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Child> {
+fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Daemon> {
     // `/tmp` is the engine's own, on disk as it is on many machines, since
     // containerd keeps the environment of an exec there for a moment.
     let script = r#"
@@ -253,25 +207,9 @@ fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Child> {
         .folders
         .iter()
         .map(|path| path.display().to_string());
-    let path: Vec<_> = folders.chain([system_path().to_owned()]).collect();
-    let log = File::create(disk.join("engine.log"))?;
-    Command::new("setpriv")
-        .args([
-            "--pdeathsig",
-            "KILL",
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-        ])
-        .args([
-            "--kill-child=SIGKILL",
-            "--mount-proc",
-            "sh",
-            "-ec",
-            script,
-            "engine",
-        ])
+    let path: Vec<_> = folders.chain([SYSTEM_PATH.to_owned()]).collect();
+    let mut command = Daemon::script(script);
+    command
         .arg("--config-file")
         .arg(folder.join("daemon.json"))
         .arg("--data-root")
@@ -290,17 +228,12 @@ fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Child> {
             "--debug",
         ])
         .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
-        .args(["--cgroup-parent", &cgroup(release.name)])
-        .env_clear()
+        .args(["--cgroup-parent", &cgroup::of(release.name)])
         .env("PATH", path.join(":"))
         .env("DISK", disk)
         .env("CRUN", release.crun.as_deref().unwrap_or(Path::new("")))
-        .env("DOCKERD", &release.dockerd)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .context("failed to start an engine")
+        .env("DOCKERD", &release.dockerd);
+    Daemon::start(release.name, disk.join("engine.log"), &mut command)
 }
 
 fn daemon_json(release: &Release) -> serde_json::Value {
@@ -313,32 +246,4 @@ fn daemon_json(release: &Release) -> serde_json::Value {
         settings["userns-remap"] = user.into();
     }
     settings
-}
-
-fn system_path() -> &'static str {
-    "/usr/sbin:/usr/bin:/sbin:/bin"
-}
-
-fn cgroup(name: &str) -> String {
-    format!("/docker-jackin-tests-{}-{name}", std::process::id())
-}
-
-/// Removes what an engine leaves empty in the cgroup tree: one folder in
-/// version 2, and in version 1 one a controller, below the engine's own group.
-fn remove_cgroups(name: &str) {
-    let name = name.trim_start_matches('/');
-    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let kind = entry.file_type();
-            if !kind.is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            if entry.file_name() == name {
-                let _ = fs::remove_dir(entry.path());
-            } else {
-                folders.push(entry.path());
-            }
-        }
-    }
 }

@@ -4,9 +4,12 @@
 pub mod binaries;
 pub mod bundle;
 pub mod canary;
+pub mod cgroup;
 pub mod command;
+pub mod daemon;
 pub mod engine;
 pub mod image;
+pub mod keeper;
 pub mod killer;
 pub mod mock_api;
 pub mod processes;
