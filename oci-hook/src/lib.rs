@@ -12,6 +12,7 @@ pub mod config;
 pub mod container;
 pub mod container_user;
 pub mod delivery;
+pub mod engine_record;
 pub mod file;
 pub mod folder;
 pub mod hook;

@@ -3,7 +3,6 @@
 
 pub mod arguments;
 pub mod create;
-pub mod engine;
 pub mod exec;
 pub mod keep;
 pub mod log;

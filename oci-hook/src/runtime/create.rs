@@ -9,12 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 use super::arguments::{Arguments, Verb};
-use super::engine::EngineRecord;
+
 use super::log::Log;
 use super::low_level::{self, LowLevel};
 use super::{Error, hide_memory, keep, pass, resolver};
 use crate::config::Config;
 use crate::container::{self, Container, ContainerId, Marker};
+use crate::engine_record::EngineRecord;
 use crate::file;
 use crate::payload::Payload;
 use crate::record::{Origin, Record};
