@@ -7,6 +7,7 @@
 //! [`ticket`], [`payload`], [`secret`] and [`folder`] are the hand-off that the
 //! user's side writes.
 
+pub mod admission;
 pub mod append;
 pub mod config;
 pub mod container;
