@@ -23,6 +23,7 @@ pub mod kept;
 pub mod mounts;
 pub mod passwd;
 pub mod payload;
+pub mod policy;
 pub mod raw;
 pub mod raw_object;
 pub mod record;

@@ -40,6 +40,16 @@ pub fn by_uid(passwd: &[u8], uid: u32) -> Option<Entry> {
     })
 }
 
+/// The user id of the first entry with a name.
+pub fn uid_of(passwd: &[u8], name: &[u8]) -> Option<u32> {
+    passwd.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let found = fields.next()? == name;
+        let _password = fields.next()?;
+        number(fields.next()?).filter(|_| found && !name.is_empty())
+    })
+}
+
 /// The groups that list a user as a member (group(5)).
 pub fn groups_of(group: &[u8], name: &[u8]) -> Vec<u32> {
     group
@@ -69,6 +79,13 @@ mod tests {
         assert_eq!(entry.home, PathBuf::from("/home/dev"));
         assert_eq!(by_uid(passwd, 7), None);
         assert_eq!(by_uid(b"", 0), None);
+    }
+
+    #[test]
+    fn a_name_is_looked_up_whole_and_an_empty_one_is_nobodys() {
+        let passwd = b"developer:x:7:7::/:\ndev:x:1000:100:D:/home/dev:/bin/sh\n:x:0:0::/:";
+        assert_eq!(uid_of(passwd, b"dev"), Some(1000));
+        assert_eq!((uid_of(passwd, b""), uid_of(passwd, b"de")), (None, None));
     }
 
     #[test]
