@@ -1,10 +1,14 @@
 //! What all tests share: two engines with the products installed, images.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use jackin_tests::engine::{Engine, Release};
+use jackin_tests::keeper::on_lasting_thread;
+use jackin_tests::podman::Podman;
+use jackin_tests::podman::machine::Machine;
 use jackin_tests::rig::Rig;
 use jackin_tests::sandbox::Sandbox;
 use jackin_tests::{binaries, image};
@@ -27,6 +31,9 @@ pub(crate) struct Lab {
     engines: Vec<Arc<Engine>>,
     rigs: Vec<Rig>,
     remapped: Vec<Rig>,
+    machines: OnceLock<[Arc<Machine>; 2]>,
+    // The root file system of the base image, as a tar.
+    base: PathBuf,
     // The disk folder goes when this is dropped, after the engines.
     sandbox: Sandbox,
     started: SystemTime,
@@ -44,16 +51,18 @@ pub(crate) fn start() -> Result<()> {
         engines.push(Arc::new(Engine::start(release, &sandbox)?));
     }
     let remapped = Arc::new(Engine::start(Release::remapped(), &sandbox)?);
-    let tar = image::base_tar(sandbox.disk())?;
+    let base = image::base_tar(sandbox.disk())?;
     for engine in engines.iter().chain([&remapped]) {
         engine.wait_until_ready()?;
-        image::import(engine, &tar, image::BASE)?;
+        image::import(engine, &base, image::BASE)?;
     }
     let rigs = Rig::all(&engines);
     let lab = Lab {
         engines,
         rigs,
         remapped: Rig::all(&[remapped]),
+        machines: OnceLock::new(),
+        base,
         sandbox,
         started,
     };
@@ -68,6 +77,9 @@ pub(crate) fn stop() -> Result<()> {
     }
     for rig in lab.remapped.iter().take(1) {
         rig.engine.stop()?;
+    }
+    for machine in lab.machines.get().into_iter().flatten() {
+        machine.stop()?;
     }
     std::fs::remove_dir_all(lab.sandbox.disk())?;
     Ok(())
@@ -87,6 +99,33 @@ impl Lab {
     /// An engine with `userns-remap`, once for each low-level runtime.
     pub(crate) fn remapped(&self) -> &[Rig] {
         &self.remapped
+    }
+
+    /// One of the Podmans, ready for use. The first test that asks has the
+    /// machines started.
+    pub(crate) fn podman(&'static self, name: &str) -> Result<Podman> {
+        let machines = match self.machines.get() {
+            Some(machines) => machines,
+            None => on_lasting_thread(|| self.start_machines())?,
+        };
+        let mut all = Podman::all(machines).into_iter();
+        let podman = all.find(|podman| podman.name() == name);
+        let podman = podman.with_context(|| format!("no {name}"))?;
+        podman.prepare(&self.base)?;
+        Ok(podman)
+    }
+
+    /// Must be called by the lasting thread alone, which does one thing at a
+    /// time.
+    fn start_machines(&'static self) -> Result<&'static [Arc<Machine>; 2]> {
+        if self.machines.get().is_none() {
+            let machines = [
+                Arc::new(Machine::of_the_system(&self.sandbox)?),
+                Arc::new(Machine::of_debian_13(&self.sandbox)?),
+            ];
+            let _ = self.machines.set(machines);
+        }
+        self.machines.get().context("no machines")
     }
 
     /// When the tests started.

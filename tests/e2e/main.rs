@@ -13,6 +13,7 @@ mod kept;
 mod lab;
 mod leak;
 mod owners;
+mod podman;
 mod race;
 mod readme;
 mod registration;
@@ -86,6 +87,7 @@ fn trials() -> Vec<Trial> {
         kept::trials(),
         leak::trials(),
         owners::trials(),
+        podman::trials(),
         race::trials(),
         readme::trials(),
         restart::trials(),

@@ -12,6 +12,7 @@ pub mod image;
 pub mod keeper;
 pub mod killer;
 pub mod mock_api;
+pub mod podman;
 pub mod processes;
 pub mod project;
 pub mod rig;

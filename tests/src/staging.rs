@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -40,24 +40,39 @@ pub fn ticket(owner: u32, payload: Payload) -> Result<Ticket> {
 
 /// Where a ticket lies or would lie.
 pub fn place(handle: &Handle) -> Result<PathBuf> {
-    let candidates = folder::candidates(handle.owner);
+    place_on(Path::new("/"), handle)
+}
+
+/// The same on a machine whose root file system is at `root`.
+pub fn place_on(root: &Path, handle: &Handle) -> Result<PathBuf> {
+    let candidates = folder::candidates(handle.owner).into_iter();
     let usable = candidates
-        .into_iter()
-        .find(|folder| folder.parent().is_some_and(std::path::Path::is_dir));
+        .map(|folder| root.join(folder.strip_prefix("/").unwrap_or(&folder)))
+        .find(|folder| folder.parent().is_some_and(Path::is_dir));
     let folder = usable.context("no folder for tickets")?;
     Ok(folder.join(folder::TICKETS).join(handle.id.as_str()))
 }
 
 /// Puts a ticket where its owner would have put it.
 pub fn stage(ticket: &Ticket) -> Result<Handle> {
+    stage_on(Path::new("/"), ticket)
+}
+
+/// The same on a machine whose root file system is at `root`.
+pub fn stage_on(root: &Path, ticket: &Ticket) -> Result<Handle> {
     let handle = ticket.handle();
-    stage_text(&handle, &ticket.to_json()?)?;
+    write(&handle, &place_on(root, &handle)?, &ticket.to_json()?)?;
     Ok(handle)
 }
 
 /// Puts any text in a ticket's place, with the ticket's owner and mode.
 pub fn stage_text(handle: &Handle, text: &[u8]) -> Result<PathBuf> {
     let file = place(handle)?;
+    write(handle, &file, text)?;
+    Ok(file)
+}
+
+fn write(handle: &Handle, file: &Path, text: &[u8]) -> Result<()> {
     let tickets = file.parent().context("no folder")?;
     for folder in [tickets.parent().context("no folder")?, tickets] {
         if DirBuilder::new().mode(0o700).create(folder).is_ok() {
@@ -65,10 +80,10 @@ pub fn stage_text(handle: &Handle, text: &[u8]) -> Result<PathBuf> {
         }
     }
     let mut open = OpenOptions::new();
-    let mut opened = open.write(true).create_new(true).mode(0o600).open(&file)?;
+    let mut opened = open.write(true).create_new(true).mode(0o600).open(file)?;
     opened.write_all(text)?;
-    chown(&file, Some(handle.owner), Some(handle.owner))?;
-    Ok(file)
+    chown(file, Some(handle.owner), Some(handle.owner))?;
+    Ok(())
 }
 
 /// A payload of variables.
