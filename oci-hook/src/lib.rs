@@ -7,11 +7,13 @@
 //! [`ticket`], [`payload`], [`secret`] and [`folder`] are the hand-off that the
 //! user's side writes.
 
+pub mod admission;
 pub mod append;
 pub mod config;
 pub mod container;
 pub mod container_user;
 pub mod delivery;
+pub mod engine_record;
 pub mod file;
 pub mod folder;
 pub mod hook;

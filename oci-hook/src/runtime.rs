@@ -3,7 +3,6 @@
 
 pub mod arguments;
 pub mod create;
-pub mod engine;
 pub mod exec;
 pub mod keep;
 pub mod log;
@@ -19,7 +18,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::container;
 use crate::store::Store;
-use crate::{config, redeem, spec};
+use crate::{admission, config, spec};
 
 use arguments::{Arguments, Verb};
 use log::Log;
@@ -56,23 +55,9 @@ pub enum Error {
         /// What is wrong with it.
         source: spec::Invalid,
     },
-    /// What should be a handle is none.
-    #[error("the container's ticket cannot be used: {0}")]
-    Handle(#[from] crate::ticket::InvalidHandle),
-    /// The image asks for a delivery, and only the engine's user may.
-    #[error(
-        "ticket {0} is named by the image's own ENV, and not by who starts the container; take \
-         DOCKER_JACKIN_TICKET out of the image, or start with -e DOCKER_JACKIN_TICKET="
-    )]
-    NamedByImage(String),
-    /// The ticket is not redeemed.
-    #[error("ticket {handle} cannot be used: {source}")]
-    Redeem {
-        /// The handle, cut short.
-        handle: String,
-        /// Why not.
-        source: redeem::Error,
-    },
+    /// The container is not served.
+    #[error(transparent)]
+    Admission(#[from] admission::Error),
     /// The low-level runtime would keep a copy of the variables on a disk.
     #[error(
         "{runtime} keeps a copy of the container's variables in {path}, which is not on a tmpfs; \
@@ -90,9 +75,6 @@ pub enum Error {
     /// The process could not be kept from being looked into.
     #[error("failed to forbid core dumps: {0}")]
     Hide(io::Error),
-    /// The clock stands before 1970.
-    #[error("the system's clock stands before 1970; set it")]
-    Clock,
 }
 
 /// Handles one call of the engine's.

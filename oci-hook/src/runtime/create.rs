@@ -4,24 +4,21 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
 use super::arguments::{Arguments, Verb};
-use super::engine::EngineRecord;
 use super::log::Log;
 use super::low_level::{self, LowLevel};
-use super::{Error, hide_memory, keep, pass, resolver};
+use super::{Error, hide_memory, pass};
+use crate::admission::{self, Admission, Applicant, Grounds};
 use crate::config::Config;
-use crate::container::{self, Container, ContainerId, Marker};
+use crate::container::{Container, ContainerId};
 use crate::file;
 use crate::payload::Payload;
-use crate::record::{Origin, Record};
-use crate::redeem::{self, Bearer};
+use crate::record::Record;
 use crate::spec::{self, Hook, Spec};
 use crate::store::Store;
-use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
 
 /// After how many seconds the runtime ends the hook.
 const HOOK_TIMEOUT: u32 = 30;
@@ -39,33 +36,37 @@ pub fn start(
 ) -> Result<ExitCode, Error> {
     hide_memory()?;
     let root = low_level.state_folder(&arguments);
-    let Some(asked) = Asked::read(&arguments)? else {
+    let Some(call) = Call::read(&arguments)? else {
         forget(&arguments, &root)?;
         return pass(low_level, &arguments);
     };
+    let spec = call.spec()?;
+    let Some(grounds) = Grounds::of(&spec, &call.config_path)? else {
+        forget(&arguments, &root)?;
+        return pass(low_level, &arguments);
+    };
+    let id = ContainerId::try_from(OsString::from(
+        arguments.container().ok_or(Error::NoContainer)?,
+    ))?;
     super::sweep(log);
     let store = Store::open_or_create()?;
-    let known = match store.find_in(&root, &asked.id)? {
-        Some(container) => container
-            .record()?
-            .filter(|record| record.origin == Origin::Ticket(asked.handle.clone())),
-        None => None,
+    let applicant = Applicant {
+        id: &id,
+        root: &root,
+        bundle: &call.bundle,
+        config: &call.config_path,
+        spec: &spec,
     };
-    let first = known.is_none();
-    match serve(&asked, known, &store, low_level, &root, config, log) {
-        Ok(served) => served.hand_over(arguments, low_level),
-        Err(error) => {
-            // What we refuse keeps nothing. What the low-level runtime refuses
-            // keeps its login: the same container may be started again.
-            if first
-                && !matches!(error, Error::Container(container::Error::OtherRoot { .. }))
-                && let Err(left) = store.remove(&asked.id)
-            {
-                log.warn(&format!("failed to forget container {}: {left}", asked.id));
-            }
-            Err(error)
-        }
-    }
+    let admission = Admission {
+        store: &store,
+        resolver: config.resolver.as_deref(),
+        log,
+    };
+    let served = admission.admit(&applicant, &grounds, |container, mut record| {
+        refuse_copy_on_disk(low_level, &root, &record.payload)?;
+        call.prepare(&spec, container, &mut record)
+    })?;
+    served.hand_over(arguments, low_level)
 }
 
 /// A container without a ticket is a new one, whatever was served by its id.
@@ -87,19 +88,15 @@ fn forget(arguments: &Arguments, root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A container that asks to be served.
-struct Asked {
-    id: ContainerId,
-    handle: Handle,
-    /// Whether the handle came by the variable.
-    by_variable: bool,
+/// What the engine calls us with, for a container that may ask to be served.
+struct Call {
     bundle: PathBuf,
     config_path: PathBuf,
     config: Zeroizing<Vec<u8>>,
 }
 
-impl Asked {
-    /// Reads the call; `None` when the container has no ticket.
+impl Call {
+    /// Reads the call; `None` when the container asks for nothing of ours.
     fn read(arguments: &Arguments) -> Result<Option<Self>, Error> {
         let bundle = arguments.bundle();
         let bundle = std::path::absolute(&bundle).map_err(|source| Error::Read {
@@ -118,38 +115,60 @@ impl Asked {
                 return Err(Error::Read { path, source });
             }
         };
-        if !mentions_a_ticket(&config) {
-            return Ok(None);
-        }
-        let invalid = |source| Error::Spec {
-            path: config_path.clone(),
-            source,
-        };
-        let handle = Spec::from_json(&config)
-            .and_then(|spec| spec.handle())
-            .map_err(invalid)?;
-        let Some(found) = handle else {
-            return Ok(None);
-        };
-        let id = arguments.container().ok_or(Error::NoContainer)?;
-        Ok(Some(Self {
-            id: ContainerId::try_from(OsString::from(id))?,
-            handle: found.text.parse()?,
-            by_variable: found.by_variable,
+        Ok(admission::may_ask(&config).then_some(Self {
             bundle,
             config_path,
             config,
         }))
     }
-}
 
-/// A quick look that spares most containers the reading of their
-/// `config.json`; a text that only happens to hold the word costs that.
-fn mentions_a_ticket(config: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(config);
-    [HANDLE_ANNOTATION, HANDLE_VARIABLE]
-        .iter()
-        .any(|name| text.contains(name))
+    fn spec(&self) -> Result<Spec<'_>, Error> {
+        Spec::from_json(&self.config).map_err(|source| self.invalid(source))
+    }
+
+    fn invalid(&self, source: spec::Invalid) -> Error {
+        Error::Spec {
+            path: self.config_path.clone(),
+            source,
+        }
+    }
+
+    /// Makes an admitted container ready for the low-level runtime.
+    fn prepare(
+        &self,
+        spec: &Spec<'_>,
+        container: Container,
+        record: &mut Record,
+    ) -> Result<Served, Error> {
+        let invalid = |source| self.invalid(source);
+        record.configured = spec
+            .process()
+            .configured(&record.payload)
+            .map_err(invalid)?;
+        container.save(record)?;
+        let hook_path = hook_path()?;
+        let hook = Hook {
+            path: &hook_path,
+            args: &["docker-jackin-hook", "createRuntime"],
+            env: &HOOK_ENV,
+            timeout: HOOK_TIMEOUT,
+        };
+        let hook = record.touches_files().then_some(&hook);
+        let rootfs = spec
+            .root()
+            .map_err(invalid)?
+            .unwrap_or_else(|| "rootfs".into());
+        let rootfs = self.bundle.join(rootfs);
+        let edited = spec
+            .edited(&record.payload, &rootfs, hook)
+            .map_err(invalid)?;
+        let bundle = container.write_bundle(&edited)?;
+        Ok(Served {
+            container,
+            bundle,
+            hooked: hook.is_some(),
+        })
+    }
 }
 
 /// A container that is ready for the low-level runtime.
@@ -157,63 +176,6 @@ struct Served {
     container: Container,
     bundle: PathBuf,
     hooked: bool,
-}
-
-fn serve(
-    asked: &Asked,
-    known: Option<Record>,
-    store: &Store,
-    low_level: &LowLevel,
-    root: &Path,
-    config: &Config,
-    log: &Log,
-) -> Result<Served, Error> {
-    let invalid = |source| Error::Spec {
-        path: asked.config_path.clone(),
-        source,
-    };
-    let spec = Spec::from_json(&asked.config).map_err(invalid)?;
-    let engine = EngineRecord::find(&spec, &asked.bundle, &asked.id).map_err(invalid)?;
-    let marker = Marker {
-        root: root.to_owned(),
-        alive: engine.alive.clone(),
-    };
-    let container = store.claim(&asked.id, &marker)?;
-    let mut record = if let Some(mut known) = known {
-        keep::before_start(&container, &mut known, log)?;
-        resolver::refresh(known, config.resolver.as_deref(), log)
-    } else {
-        container.drop_kept()?;
-        redeem(asked, engine, store)?
-    };
-    refuse_copy_on_disk(low_level, root, &record.payload)?;
-    record.configured = spec
-        .process()
-        .configured(&record.payload)
-        .map_err(invalid)?;
-    container.save(&record)?;
-    let hook_path = hook_path()?;
-    let hook = Hook {
-        path: &hook_path,
-        args: &["docker-jackin-hook", "createRuntime"],
-        env: &HOOK_ENV,
-        timeout: HOOK_TIMEOUT,
-    };
-    let hook = record.touches_files().then_some(&hook);
-    let rootfs = spec
-        .root()
-        .map_err(invalid)?
-        .unwrap_or_else(|| "rootfs".into());
-    let rootfs = asked.bundle.join(rootfs);
-    let edited = spec
-        .edited(&record.payload, &rootfs, hook)
-        .map_err(invalid)?;
-    let bundle = container.write_bundle(&edited)?;
-    Ok(Served {
-        container,
-        bundle,
-        hooked: hook.is_some(),
-    })
 }
 
 impl Served {
@@ -239,34 +201,6 @@ impl Served {
             _ => Ok(ExitCode::from(low_level::exit_code(status))),
         }
     }
-}
-
-fn redeem(asked: &Asked, engine: EngineRecord, store: &Store) -> Result<Record, Error> {
-    if asked.by_variable && engine.image_sets(HANDLE_VARIABLE, &asked.handle.expose()) {
-        return Err(Error::NamedByImage(asked.handle.masked()));
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|_| Error::Clock)?;
-    let bearer = Bearer {
-        id: &asked.id,
-        image: engine.image,
-    };
-    let ticket =
-        redeem::redeem(store, &asked.handle, &bearer, now.as_secs()).map_err(|source| {
-            Error::Redeem {
-                handle: asked.handle.masked(),
-                source,
-            }
-        })?;
-    Ok(Record {
-        origin: Origin::Ticket(asked.handle.clone()),
-        request: ticket.request,
-        payload: ticket.payload,
-        user: ticket.user,
-        configured: Vec::new(),
-        surplus: Vec::new(),
-    })
 }
 
 /// The hook lies beside the wrapper.

@@ -1,32 +1,18 @@
-//! What can be learnt of the engine from a container's `config.json`.
+//! Docker: `<data-root>/containers/<id>/`, from which it mounts a container's
+//! `/etc/hosts` and its like, and `<data-root>/image/<driver>/imagedb`.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use super::{Engine, EngineRecord, read};
 use crate::container::ContainerId;
-use crate::file;
-use crate::spec::{Invalid, Spec};
 
-const MAX_RECORD: u64 = 16 << 20;
-
-/// The engine's own record of a container.
-#[derive(Debug)]
-pub struct EngineRecord {
-    /// A path that exists for as long as the engine knows the container.
-    pub alive: PathBuf,
-    /// The image reference it was created from, to the letter.
-    pub image: Option<String>,
-    /// The variables that the image sets, where the engine's store tells.
-    pub image_env: Option<Vec<String>>,
-}
-
-/// The part of Docker's `config.v2.json` that is of use here.
+/// The part of `config.v2.json` that is of use here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct DockersRecord {
-    config: DockersConfig,
+struct Record {
+    config: Config,
     #[serde(default)]
     image: String,
     #[serde(default)]
@@ -35,44 +21,25 @@ struct DockersRecord {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct DockersConfig {
+struct Config {
     image: String,
 }
 
-impl EngineRecord {
-    /// Finds the record: Docker keeps `<data-root>/containers/<id>/`, from
-    /// which it mounts the container's `/etc/hosts` and its like. Of any other
-    /// engine only the bundle is known.
-    pub fn find(spec: &Spec<'_>, bundle: &Path, id: &ContainerId) -> Result<Self, Invalid> {
-        let sources = spec.mount_sources()?;
-        let folder = sources.iter().find_map(|source| dockers_folder(source, id));
-        let Some(folder) = folder else {
-            return Ok(Self {
-                alive: bundle.to_owned(),
-                image: None,
-                image_env: None,
-            });
-        };
-        let record: Option<DockersRecord> = read(&folder.join("config.v2.json"));
-        Ok(Self {
-            image_env: record
-                .as_ref()
-                .and_then(|record| image_env(&folder, record)),
-            image: record.map(|record| record.config.image),
-            alive: folder,
-        })
+/// What Docker knows of a container with these mounts; `None` when it is not
+/// Docker's. An image's annotations never reach a container of Docker's.
+pub(super) fn find(sources: &[PathBuf], id: &ContainerId) -> Option<EngineRecord> {
+    let folder = sources.iter().find_map(|source| folder(source, id))?;
+    let mut known = EngineRecord::of(Engine::Docker, &folder);
+    if let Some(record) = read::<Record>(&folder.join("config.v2.json")) {
+        known.image_env = image_env(&folder, &record);
+        known.image_id = Some(record.image).filter(|id| !id.is_empty());
+        known.image = Some(record.config.image);
     }
-
-    /// Whether the image itself sets a variable to this value.
-    pub fn image_sets(&self, name: &str, value: &str) -> bool {
-        let wanted = format!("{name}={value}");
-        let mut env = self.image_env.iter().flatten();
-        env.any(|entry| *entry == wanted)
-    }
+    Some(known)
 }
 
 /// The part of a mount's source that is Docker's folder for this container.
-fn dockers_folder(source: &Path, id: &ContainerId) -> Option<PathBuf> {
+fn folder(source: &Path, id: &ContainerId) -> Option<PathBuf> {
     let folder = source.ancestors().find(|path| {
         let parent = path.parent().and_then(Path::file_name);
         path.file_name().is_some_and(|name| name == id.as_str())
@@ -84,9 +51,9 @@ fn dockers_folder(source: &Path, id: &ContainerId) -> Option<PathBuf> {
         .then(|| folder.to_owned())
 }
 
-/// The image's variables, from `<data-root>/image/<driver>/imagedb`. An engine
-/// that keeps images in containerd's store has no such folder.
-fn image_env(folder: &Path, record: &DockersRecord) -> Option<Vec<String>> {
+/// The image's variables. An engine that keeps images in containerd's store
+/// has no such folder.
+fn image_env(folder: &Path, record: &Record) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Image {
         config: Option<ImageConfig>,
@@ -116,16 +83,12 @@ fn image_env(folder: &Path, record: &DockersRecord) -> Option<Vec<String>> {
     )
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let bytes = file::read_path(path, MAX_RECORD).ok()?;
-    serde_json::from_slice(&bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
     use super::*;
+    use crate::spec::Spec;
 
     #[test]
     fn dockers_folder_is_found_from_a_mount_and_the_image_in_it() {
@@ -153,13 +116,16 @@ mod tests {
         let spec = Spec::from_json(text.as_bytes()).unwrap();
         let id = ContainerId::try_from(OsString::from("abc")).unwrap();
         let record = EngineRecord::find(&spec, Path::new("/bundle"), &id).unwrap();
-        assert_eq!(record.alive, folder);
+        assert_eq!((record.engine, &record.alive), (Engine::Docker, &folder));
         assert_eq!(record.image.as_deref(), Some("acme/web:1"));
+        assert_eq!(record.image_id.as_deref(), Some("sha256:0a"));
         assert!(record.image_sets("A", "b"));
         assert!(!record.image_sets("A", "c"));
+        assert!(record.annotations_are_the_users);
 
         let other = ContainerId::try_from(OsString::from("abd")).unwrap();
         let record = EngineRecord::find(&spec, Path::new("/bundle"), &other).unwrap();
         assert_eq!(record.alive, Path::new("/bundle"));
+        assert!(!record.annotations_are_the_users);
     }
 }

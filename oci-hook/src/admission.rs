@@ -1,0 +1,231 @@
+//! Admission: whether a container is served, on what grounds, and with what.
+//!
+//! The wrapper goes by it, and the hook where that serves a container alone.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::container::{self, Container, ContainerId, Marker};
+use crate::engine_record::EngineRecord;
+use crate::record::{Origin, Record};
+use crate::redeem::{self, Bearer};
+use crate::runtime::log::Log;
+use crate::runtime::{keep, resolver};
+use crate::spec::{self, Spec};
+use crate::store::Store;
+use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
+
+/// Why a container is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is kept for the container cannot be reached.
+    #[error(transparent)]
+    Container(#[from] container::Error),
+    /// Its `config.json` is not valid.
+    #[error("{path} cannot be used: {source}")]
+    Spec {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: spec::Invalid,
+    },
+    /// What should be a handle is none.
+    #[error("the container's ticket cannot be used: {0}")]
+    Handle(#[from] crate::ticket::InvalidHandle),
+    /// The image asks for a delivery, and only the engine's user may.
+    #[error(
+        "ticket {0} is named by the image's own ENV, and not by who starts the container; take \
+         DOCKER_JACKIN_TICKET out of the image, or start with -e DOCKER_JACKIN_TICKET="
+    )]
+    NamedByImage(String),
+    /// The ticket is not redeemed.
+    #[error("ticket {handle} cannot be used: {source}")]
+    Redeem {
+        /// The handle, cut short.
+        handle: String,
+        /// Why not.
+        source: redeem::Error,
+    },
+    /// The clock stands before 1970.
+    #[error("the system's clock stands before 1970; set it")]
+    Clock,
+}
+
+/// A quick look that spares most containers the reading of their
+/// `config.json`; a text that only happens to hold the word costs that.
+pub fn may_ask(config: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(config);
+    [HANDLE_ANNOTATION, HANDLE_VARIABLE]
+        .iter()
+        .any(|name| text.contains(name))
+}
+
+/// A container that is about to start, as its engine describes it.
+#[derive(Debug)]
+pub struct Applicant<'a> {
+    /// Its id.
+    pub id: &'a ContainerId,
+    /// What its id is unique in: the low-level runtime's state folder.
+    pub root: &'a Path,
+    /// The engine's bundle.
+    pub bundle: &'a Path,
+    /// The path of its `config.json`.
+    pub config: &'a Path,
+    /// Its `config.json`.
+    pub spec: &'a Spec<'a>,
+}
+
+/// On what grounds a container asks to be served.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Grounds {
+    /// It names a ticket.
+    Ticket {
+        /// The ticket's handle.
+        handle: Handle,
+        /// Whether it came by the variable, which an image can set too.
+        by_variable: bool,
+    },
+}
+
+impl Grounds {
+    /// Reads them from a container's `config.json`, whose path is for messages;
+    /// `None` when it asks for nothing.
+    pub fn of(spec: &Spec<'_>, path: &Path) -> Result<Option<Self>, Error> {
+        let found = spec.handle().map_err(|source| Error::Spec {
+            path: path.to_owned(),
+            source,
+        })?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        Ok(Some(Self::Ticket {
+            handle: found.text.parse()?,
+            by_variable: found.by_variable,
+        }))
+    }
+
+    /// What a record says of them.
+    fn origin(&self) -> Origin {
+        match self {
+            Self::Ticket { handle, .. } => Origin::Ticket(handle.clone()),
+        }
+    }
+}
+
+/// What admission works with.
+#[derive(Debug)]
+pub struct Admission<'a> {
+    /// Where what is known of served containers lies.
+    pub store: &'a Store,
+    /// The program that resolves a request again, if there is one.
+    pub resolver: Option<&'a Path>,
+    /// Where warnings go.
+    pub log: &'a Log,
+}
+
+impl Admission<'_> {
+    /// Admits a container and prepares it, by its record, which `prepare` is to
+    /// save: one that is known on the same grounds goes on with what it has,
+    /// resolved afresh, and another is a new one.
+    ///
+    /// A new container that is refused, here or by `prepare`, leaves nothing. A
+    /// known one keeps its login: it may be started again.
+    pub fn admit<T, E: From<Error>>(
+        &self,
+        applicant: &Applicant<'_>,
+        grounds: &Grounds,
+        prepare: impl FnOnce(Container, Record) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let id = applicant.id;
+        let known = self.known(applicant, grounds)?;
+        let first = known.is_none();
+        let engine =
+            EngineRecord::find(applicant.spec, applicant.bundle, id).map_err(|source| {
+                Error::Spec {
+                    path: applicant.config.to_owned(),
+                    source,
+                }
+            })?;
+        let marker = Marker {
+            root: applicant.root.to_owned(),
+            alive: engine.alive.clone(),
+        };
+        // Another engine's container of this id is not ours to forget.
+        let container = self.store.claim(id, &marker).map_err(Error::from)?;
+        let prepared = self
+            .record(&container, known, applicant, grounds, engine)
+            .map_err(E::from)
+            .and_then(|record| prepare(container, record));
+        if first
+            && prepared.is_err()
+            && let Err(left) = self.store.remove(id)
+        {
+            self.log
+                .warn(&format!("failed to forget container {id}: {left}"));
+        }
+        prepared
+    }
+
+    fn known(&self, applicant: &Applicant<'_>, grounds: &Grounds) -> Result<Option<Record>, Error> {
+        let Some(container) = self.store.find_in(applicant.root, applicant.id)? else {
+            return Ok(None);
+        };
+        let record = container.record()?;
+        Ok(record.filter(|record| record.origin == grounds.origin()))
+    }
+
+    fn record(
+        &self,
+        container: &Container,
+        known: Option<Record>,
+        applicant: &Applicant<'_>,
+        grounds: &Grounds,
+        engine: EngineRecord,
+    ) -> Result<Record, Error> {
+        if let Some(mut known) = known {
+            keep::before_start(container, &mut known, self.log)?;
+            return Ok(resolver::refresh(known, self.resolver, self.log));
+        }
+        container.drop_kept()?;
+        match grounds {
+            Grounds::Ticket {
+                handle,
+                by_variable,
+            } => self.redeem(handle, *by_variable, applicant.id, engine),
+        }
+    }
+
+    fn redeem(
+        &self,
+        handle: &Handle,
+        by_variable: bool,
+        id: &ContainerId,
+        engine: EngineRecord,
+    ) -> Result<Record, Error> {
+        if by_variable && engine.image_sets(HANDLE_VARIABLE, &handle.expose()) {
+            return Err(Error::NamedByImage(handle.masked()));
+        }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_err(|_| Error::Clock)?;
+        let bearer = Bearer {
+            id,
+            image: engine.image,
+        };
+        let ticket =
+            redeem::redeem(self.store, handle, &bearer, now.as_secs()).map_err(|source| {
+                Error::Redeem {
+                    handle: handle.masked(),
+                    source,
+                }
+            })?;
+        Ok(Record {
+            origin: Origin::Ticket(handle.clone()),
+            request: ticket.request,
+            payload: ticket.payload,
+            user: ticket.user,
+            configured: Vec::new(),
+            surplus: Vec::new(),
+        })
+    }
+}
