@@ -2,11 +2,16 @@
 //!
 //! The wrapper goes by it, and the hook where that serves a container alone.
 
+mod by_rule;
+
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use by_rule::{ByRule, RuleError};
+
 use crate::container::{self, Container, ContainerId, Marker};
 use crate::engine_record::EngineRecord;
+use crate::policy;
 use crate::record::{Origin, Record};
 use crate::redeem::{self, Bearer};
 use crate::runtime::log::Log;
@@ -46,6 +51,16 @@ pub enum Error {
         /// Why not.
         source: redeem::Error,
     },
+    /// What a rule of the policy gives cannot be had.
+    #[error("rule {rule} of the policy, whose owner is {owner}, gives no login: {source}")]
+    Rule {
+        /// The rule's name.
+        rule: String,
+        /// The owner, as the policy names them.
+        owner: String,
+        /// Why not.
+        source: RuleError,
+    },
     /// The clock stands before 1970.
     #[error("the system's clock stands before 1970; set it")]
     Clock,
@@ -53,11 +68,12 @@ pub enum Error {
 
 /// A quick look that spares most containers the reading of their
 /// `config.json`; a text that only happens to hold the word costs that.
-pub fn may_ask(config: &[u8]) -> bool {
+pub fn may_be_served(config: &[u8]) -> bool {
     let text = String::from_utf8_lossy(config);
-    [HANDLE_ANNOTATION, HANDLE_VARIABLE]
+    let names_a_ticket = [HANDLE_ANNOTATION, HANDLE_VARIABLE]
         .iter()
-        .any(|name| text.contains(name))
+        .any(|name| text.contains(name));
+    names_a_ticket || policy::is_there()
 }
 
 /// A container that is about to start, as its engine describes it.
@@ -73,6 +89,8 @@ pub struct Applicant<'a> {
     pub config: &'a Path,
     /// Its `config.json`.
     pub spec: &'a Spec<'a>,
+    /// What the engine knows of it.
+    pub engine: &'a EngineRecord,
 }
 
 /// On what grounds a container asks to be served.
@@ -85,18 +103,20 @@ pub enum Grounds {
         /// Whether it came by the variable, which an image can set too.
         by_variable: bool,
     },
+    /// It names none, and a rule of the policy matches it.
+    Rule(ByRule),
 }
 
 impl Grounds {
-    /// Reads them from a container's `config.json`, whose path is for messages;
-    /// `None` when it asks for nothing.
-    pub fn of(spec: &Spec<'_>, path: &Path) -> Result<Option<Self>, Error> {
-        let found = spec.handle().map_err(|source| Error::Spec {
-            path: path.to_owned(),
-            source,
-        })?;
-        let Some(found) = found else {
+    /// Finds them; `None` when the container is none of our business. A ticket
+    /// counts before the policy, whose troubles go to the log.
+    pub fn of(applicant: &Applicant<'_>, log: &Log) -> Result<Option<Self>, Error> {
+        if applicant.engine.sandbox {
             return Ok(None);
+        }
+        let found = applicant.spec.handle();
+        let Some(found) = found.map_err(|source| applicant.invalid(source))? else {
+            return Ok(by_rule::find(applicant, log)?.map(Self::Rule));
         };
         Ok(Some(Self::Ticket {
             handle: found.text.parse()?,
@@ -104,10 +124,28 @@ impl Grounds {
         }))
     }
 
-    /// What a record says of them.
-    fn origin(&self) -> Origin {
+    /// Whether a container that cannot be served starts without.
+    pub fn starts_without(&self) -> bool {
         match self {
-            Self::Ticket { handle, .. } => Origin::Ticket(handle.clone()),
+            Self::Ticket { .. } => false,
+            Self::Rule(rule) => rule.starts_without(),
+        }
+    }
+
+    /// What a record says of them.
+    fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Ticket { handle, .. } => Some(Origin::Ticket(handle.clone())),
+            Self::Rule(rule) => rule.origin(),
+        }
+    }
+}
+
+impl Applicant<'_> {
+    fn invalid(&self, source: spec::Invalid) -> Error {
+        Error::Spec {
+            path: self.config.to_owned(),
+            source,
         }
     }
 }
@@ -139,21 +177,14 @@ impl Admission<'_> {
         let id = applicant.id;
         let known = self.known(applicant, grounds)?;
         let first = known.is_none();
-        let engine =
-            EngineRecord::find(applicant.spec, applicant.bundle, id).map_err(|source| {
-                Error::Spec {
-                    path: applicant.config.to_owned(),
-                    source,
-                }
-            })?;
         let marker = Marker {
             root: applicant.root.to_owned(),
-            alive: engine.alive.clone(),
+            alive: applicant.engine.alive.clone(),
         };
         // Another engine's container of this id is not ours to forget.
         let container = self.store.claim(id, &marker).map_err(Error::from)?;
         let prepared = self
-            .record(&container, known, applicant, grounds, engine)
+            .record(&container, known, applicant, grounds)
             .map_err(E::from)
             .and_then(|record| prepare(container, record));
         if first
@@ -171,7 +202,8 @@ impl Admission<'_> {
             return Ok(None);
         };
         let record = container.record()?;
-        Ok(record.filter(|record| record.origin == grounds.origin()))
+        let origin = grounds.origin();
+        Ok(record.filter(|record| Some(&record.origin) == origin.as_ref()))
     }
 
     fn record(
@@ -180,9 +212,11 @@ impl Admission<'_> {
         known: Option<Record>,
         applicant: &Applicant<'_>,
         grounds: &Grounds,
-        engine: EngineRecord,
     ) -> Result<Record, Error> {
         if let Some(mut known) = known {
+            if let Grounds::Rule(rule) = grounds {
+                known.user.clone_from(&rule.user);
+            }
             keep::before_start(container, &mut known, self.log)?;
             return Ok(resolver::refresh(known, self.resolver, self.log));
         }
@@ -191,7 +225,8 @@ impl Admission<'_> {
             Grounds::Ticket {
                 handle,
                 by_variable,
-            } => self.redeem(handle, *by_variable, applicant.id, engine),
+            } => self.redeem(handle, *by_variable, applicant),
+            Grounds::Rule(rule) => self.resolve(rule, container.record()?),
         }
     }
 
@@ -199,9 +234,9 @@ impl Admission<'_> {
         &self,
         handle: &Handle,
         by_variable: bool,
-        id: &ContainerId,
-        engine: EngineRecord,
+        applicant: &Applicant<'_>,
     ) -> Result<Record, Error> {
+        let engine = applicant.engine;
         if by_variable && engine.image_sets(HANDLE_VARIABLE, &handle.expose()) {
             return Err(Error::NamedByImage(handle.masked()));
         }
@@ -209,8 +244,8 @@ impl Admission<'_> {
             .duration_since(UNIX_EPOCH)
             .map_err(|_| Error::Clock)?;
         let bearer = Bearer {
-            id,
-            image: engine.image,
+            id: applicant.id,
+            image: engine.image.clone(),
         };
         let ticket =
             redeem::redeem(self.store, handle, &bearer, now.as_secs()).map_err(|source| {

@@ -2,13 +2,13 @@
 //! configuration (`/etc/docker-jackin/policy.toml`).
 //!
 //! It is root's word, so only root may be able to write it. There is none
-//! unless root makes one, and then a container without a ticket costs one file
-//! that is not there.
+//! unless root makes one.
 
 mod decision;
 mod rule;
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FileType, Mode, OFlags};
@@ -59,6 +59,12 @@ pub enum Error {
     },
 }
 
+/// Whether there is a policy, of whatever kind: mostly not, and then this one
+/// system call is all it costs.
+pub fn is_there() -> bool {
+    !matches!(fs::lstat(PATH), Err(Errno::NOENT | Errno::NOTDIR))
+}
+
 /// The rules, in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -82,35 +88,11 @@ impl Policy {
     /// As [`Self::load`].
     pub fn load_from(folder: &Path, standing: Standing) -> Result<Option<Self>, Error> {
         let path = folder.join(NAME);
-        let read = |source: io::Error| Error::Read {
-            path: path.clone(),
-            source,
+        let Some(file) = open(folder, &path, standing)? else {
+            return Ok(None);
         };
-        // First by its path: mostly there is none, and that is all it costs.
-        match fs::open(&path, READ_HOSTILE, Mode::empty()) {
-            Ok(_) => {}
-            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-            Err(Errno::LOOP) => return Err(Error::NoFile(path)),
-            Err(error) => return Err(read(error.into())),
-        }
-        let within = fs::open(folder, folder_flags(standing), Mode::empty());
-        let within = within.map_err(|error| read(error.into()))?;
-        if !is_roots_alone(&within, standing).map_err(read)? {
-            return Err(Error::NotRoots(folder.to_owned()));
-        }
-        let file = match fs::openat(&within, NAME, READ_HOSTILE, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::LOOP) => return Err(Error::NoFile(path)),
-            Err(error) => return Err(read(error.into())),
-        };
-        if !is_roots_alone(&file, standing).map_err(read)? {
-            return Err(Error::NotRoots(path));
-        }
-        if !is_regular(&file).map_err(read)? {
-            return Err(Error::NoFile(path));
-        }
-        let bytes = file::read_bounded(&file, MAX_SIZE).map_err(read)?;
-        match Self::from_toml(&String::from_utf8_lossy(&bytes)) {
+        let bytes = file::read_bounded(&file, MAX_SIZE).map_err(unread(&path))?;
+        match Self::from_toml(&bytes) {
             Ok(policy) => Ok(Some(policy)),
             Err(source) => Err(Error::Invalid { path, source }),
         }
@@ -120,9 +102,44 @@ impl Policy {
     ///
     /// # Errors
     /// The first line that is wrong.
-    pub fn from_toml(text: &str) -> Result<Self, Invalid> {
+    pub fn from_toml(text: &[u8]) -> Result<Self, Invalid> {
         let rules = rule::parse(text)?;
         Ok(Self { rules })
+    }
+}
+
+/// Opens the policy of a folder, once nobody but root can have written it.
+fn open(folder: &Path, path: &Path, standing: Standing) -> Result<Option<OwnedFd>, Error> {
+    let read = unread(path);
+    let within = match fs::open(folder, folder_flags(standing), Mode::empty()) {
+        Ok(within) => within,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(read(error.into())),
+    };
+    let file = match fs::openat(&within, NAME, READ_HOSTILE, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => return Err(Error::NoFile(path.to_owned())),
+        Err(error) => return Err(read(error.into())),
+    };
+    for (fd, place) in [(&within, folder), (&file, path)] {
+        if !is_roots_alone(fd, standing).map_err(&read)? {
+            return Err(Error::NotRoots(place.to_owned()));
+        }
+    }
+    let stat = fs::fstat(&file).map_err(|error| read(error.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Error::NoFile(path.to_owned()));
+    }
+    Ok(Some(file))
+}
+
+/// The error for a file that the policy needs.
+pub fn unread(path: impl AsRef<Path>) -> impl Fn(io::Error) -> Error {
+    let path = path.as_ref().to_owned();
+    move |source| Error::Read {
+        path: path.clone(),
+        source,
     }
 }
 
@@ -138,18 +155,13 @@ fn folder_flags(standing: Standing) -> OFlags {
 
 /// Whether only the machine's root can change an open file. To a rootless
 /// engine root is a user without an id.
-fn is_roots_alone(fd: &impl std::os::fd::AsFd, standing: Standing) -> io::Result<bool> {
+fn is_roots_alone(fd: impl AsFd, standing: Standing) -> io::Result<bool> {
     let stat = fs::fstat(fd)?;
     let root = match standing {
         Standing::Root => 0,
         Standing::Rootless { .. } => UNMAPPED,
     };
     Ok(stat.st_uid == root && stat.st_mode & 0o022 == 0)
-}
-
-fn is_regular(fd: &impl std::os::fd::AsFd) -> io::Result<bool> {
-    let stat = fs::fstat(fd)?;
-    Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 #[cfg(test)]

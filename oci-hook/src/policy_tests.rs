@@ -16,7 +16,7 @@ fn policy(rules: &[(&str, &str)]) -> Policy {
         .iter()
         .map(|(name, wanted)| rule(name, wanted))
         .collect();
-    Policy::from_toml(&text).unwrap()
+    Policy::from_toml(text.as_bytes()).unwrap()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_rule_is_read_with_all_that_may_stand_in_it() {
          user = \"dev\"\non_failure = \"start\"\n[rule.match]\nannotations = {{ \"dev.jackin.policy\" = \"agents\" }}\n\
          image = \"acme/web-agent:1\"\ndigest = \"{DIGEST}\"\nengine_user = 0\n"
     );
-    let read = Policy::from_toml(&text).unwrap();
+    let read = Policy::from_toml(text.as_bytes()).unwrap();
     let wanted = Rule {
         name: "agents-1".to_owned(),
         owner: Owner::Uid(1000),
@@ -47,7 +47,7 @@ fn a_rule_is_read_with_all_that_may_stand_in_it() {
     assert_eq!(*owner, Owner::Name("me".to_owned()));
     assert_eq!(least.rules[0].on_failure, OnFailure::Refuse);
     assert_eq!(
-        Policy::from_toml("# none yet\n").unwrap(),
+        Policy::from_toml(b"# none yet\n").unwrap(),
         Policy::default()
     );
 }
@@ -104,15 +104,17 @@ fn what_is_wrong_is_told_with_its_line() {
     ] {
         let text = good.replace(from, to);
         assert_ne!(text, good, "{from}");
-        let error = Policy::from_toml(&text).unwrap_err();
+        let error = Policy::from_toml(text.as_bytes()).unwrap_err();
         assert!(
             error.line == line && error.reason.contains(says),
             "{to}: {error}"
         );
         assert_eq!(error.reason.lines().count(), 1, "{error}");
     }
+    let error = Policy::from_toml(b"# one\n# \xff\n").unwrap_err();
+    assert_eq!(error.to_string(), "line 2: the text is not UTF-8");
     let twice = format!("{good}{good}");
-    let error = Policy::from_toml(&twice).unwrap_err();
+    let error = Policy::from_toml(twice.as_bytes()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "line 8: a rule before it is called \"a\", too"
@@ -215,13 +217,13 @@ fn a_digest_is_the_images_id_or_the_one_in_the_reference() {
 
 #[test]
 fn a_rootless_engine_serves_its_own_user_alone() {
-    let policy = Policy::from_toml(&format!(
+    let text = format!(
         "{}{}{}",
         rule("unknown", "image = \"i\"").replace("\"me\"", "\"nobody-here\""),
         rule("roots", "image = \"i\"").replace("\"me\"", "0"),
         rule("mine", "engine_user = 1000"),
-    ))
-    .unwrap();
+    );
+    let policy = Policy::from_toml(text.as_bytes()).unwrap();
     let none = BTreeMap::new();
     let mut facts = facts(&none);
     facts.image = Some("i");

@@ -8,7 +8,7 @@ use crate::container_user::ContainerUser;
 use crate::payload::{Delivery, Payload, Place, VariableName};
 use crate::secret::Secret;
 use crate::seed;
-use crate::ticket::Handle;
+use crate::ticket::{Handle, PolicyRequest};
 
 /// What is known of a served container.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,10 +41,11 @@ pub enum Origin {
     Ticket(Handle),
     /// A rule of the policy.
     Policy {
-        /// The rule's name.
-        rule: String,
         /// The uid of the user whose configuration resolves it.
         owner: u32,
+        /// What the rule asked of it: a rule that asks for something else is
+        /// another one.
+        asked: PolicyRequest,
     },
 }
 

@@ -97,7 +97,7 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
     let config = config::Config::load()?;
     let low_level = LowLevel::find(name, config.low_level.as_deref())?;
     match arguments.verb() {
-        Verb::Create | Verb::Run => create::start(arguments, &low_level, &config, log),
+        Verb::Create | Verb::Run => create::start(&arguments, &low_level, &config, log),
         Verb::Exec => pass(&low_level, &exec::prepare(arguments, &low_level)?),
         Verb::Delete => {
             keep::before_delete(&arguments, &low_level, log);

@@ -3,6 +3,7 @@
 //! Field names are those of the OCI runtime specification, `config.md`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -107,6 +108,11 @@ impl<'a> Spec<'a> {
         };
         let text = text.filter(|handle| !handle.is_empty());
         Ok(text.map(|text| FoundHandle { text, by_variable }))
+    }
+
+    /// The container's annotations.
+    pub fn annotations(&self) -> Result<BTreeMap<String, String>, Invalid> {
+        Ok(self.top.read("annotations")?.unwrap_or_default())
     }
 
     /// The rootfs, as it is written: relative to the bundle, or absolute.

@@ -1,7 +1,6 @@
 //! Which rule counts for a container, and why the ones before it do not.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use super::{Policy, Rule};
 use crate::standing::Standing;
@@ -125,23 +124,4 @@ fn has_digest(facts: &Facts<'_>, digest: &str) -> bool {
         .image
         .and_then(|image| Some(image.rsplit_once('@')?.1));
     facts.image_id == Some(digest) || of_reference == Some(digest)
-}
-
-impl fmt::Display for Missed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherUsersEngine => write!(f, "the engine is not its owner's"),
-            Self::EngineUser(uid) => write!(f, "the engine runs as uid {uid}"),
-            Self::Image(Some(image)) => write!(f, "the image is {image}"),
-            Self::Image(None) => write!(f, "the engine does not tell the image"),
-            Self::Digest => write!(f, "the image has another digest, or none that is told"),
-            Self::Annotation(key) => write!(f, "annotation {key} is missing or another"),
-            Self::AnnotationsOfTheImage => {
-                write!(
-                    f,
-                    "on this engine an image can set annotations, so they do not count"
-                )
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::container_user::ContainerUser;
 use crate::passwd;
+use crate::ticket::PolicyRequest;
 
 /// What engines fill in from the image itself (OCI image specification,
 /// `conversion.md`), and thus no word of its user's.
@@ -101,6 +102,24 @@ impl Owner {
     }
 }
 
+impl Rule {
+    /// What is asked of the owner's configuration for a container of this
+    /// image.
+    pub fn request(&self, image: Option<&str>) -> PolicyRequest {
+        let (role, agents) = match &self.subject {
+            Subject::Role(role) => (Some(role.clone()), Vec::new()),
+            Subject::Agents(agents) => (None, agents.clone()),
+        };
+        PolicyRequest {
+            rule: self.name.clone(),
+            workspace: self.workspace.clone(),
+            role,
+            agents,
+            image: image.map(str::to_owned),
+        }
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -135,7 +154,11 @@ struct WrittenRule {
 }
 
 /// Reads the text of a policy.
-pub(super) fn parse(text: &str) -> Result<Vec<Rule>, Invalid> {
+pub(super) fn parse(text: &[u8]) -> Result<Vec<Rule>, Invalid> {
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let before = String::from_utf8_lossy(&text[..error.valid_up_to()]);
+        invalid(&before, before.len(), "the text is not UTF-8")
+    })?;
     let written: WrittenPolicy = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         invalid(text, at, error.message())

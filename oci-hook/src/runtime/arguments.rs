@@ -62,7 +62,7 @@ pub enum Verb {
 }
 
 /// A command line, taken apart only where the wrapper has to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Arguments {
     words: Vec<OsString>,
     verb_at: usize,

@@ -14,6 +14,7 @@ use super::{Error, hide_memory, pass};
 use crate::admission::{self, Admission, Applicant, Grounds};
 use crate::config::Config;
 use crate::container::{Container, ContainerId};
+use crate::engine_record::EngineRecord;
 use crate::file;
 use crate::payload::Payload;
 use crate::record::Record;
@@ -29,34 +30,36 @@ const HOOK_ENV: [&str; 1] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
 /// Starts a container: with what its ticket holds, or, where it has none,
 /// exactly as the low-level runtime would.
 pub fn start(
-    arguments: Arguments,
+    arguments: &Arguments,
     low_level: &LowLevel,
     config: &Config,
     log: &Log,
 ) -> Result<ExitCode, Error> {
     hide_memory()?;
-    let root = low_level.state_folder(&arguments);
-    let Some(call) = Call::read(&arguments)? else {
-        forget(&arguments, &root)?;
-        return pass(low_level, &arguments);
+    let root = low_level.state_folder(arguments);
+    let Some(call) = Call::read(arguments)? else {
+        forget(arguments, &root)?;
+        return pass(low_level, arguments);
     };
     let spec = call.spec()?;
-    let Some(grounds) = Grounds::of(&spec, &call.config_path)? else {
-        forget(&arguments, &root)?;
-        return pass(low_level, &arguments);
-    };
     let id = ContainerId::try_from(OsString::from(
         arguments.container().ok_or(Error::NoContainer)?,
     ))?;
-    super::sweep(log);
-    let store = Store::open_or_create()?;
+    let engine = EngineRecord::find(&spec, &call.bundle, &id);
     let applicant = Applicant {
         id: &id,
         root: &root,
         bundle: &call.bundle,
         config: &call.config_path,
         spec: &spec,
+        engine: &engine.map_err(|source| call.invalid(source))?,
     };
+    let Some(grounds) = Grounds::of(&applicant, log)? else {
+        forget(arguments, &root)?;
+        return pass(low_level, arguments);
+    };
+    super::sweep(log);
+    let store = Store::open_or_create()?;
     let admission = Admission {
         store: &store,
         resolver: config.resolver.as_deref(),
@@ -65,8 +68,16 @@ pub fn start(
     let served = admission.admit(&applicant, &grounds, |container, mut record| {
         refuse_copy_on_disk(low_level, &root, &record.payload)?;
         call.prepare(&spec, container, &mut record)
-    })?;
-    served.hand_over(arguments, low_level)
+    });
+    let started = served.and_then(|served| served.hand_over(arguments.clone(), low_level));
+    match started {
+        Err(error) if grounds.starts_without() => {
+            log.warn(&format!("the container starts without a login: {error}"));
+            forget(arguments, &root)?;
+            pass(low_level, arguments)
+        }
+        started => started,
+    }
 }
 
 /// A container without a ticket is a new one, whatever was served by its id.
@@ -115,7 +126,7 @@ impl Call {
                 return Err(Error::Read { path, source });
             }
         };
-        Ok(admission::may_ask(&config).then_some(Self {
+        Ok(admission::may_be_served(&config).then_some(Self {
             bundle,
             config_path,
             config,

@@ -1,5 +1,5 @@
-//! Resolving a request again when its container restarts: as the ticket's
-//! owner, in a process that has nothing of ours but three files in memory.
+//! Resolving a request: again when its container restarts, or for the first
+//! time where a policy's rule gives it. As the request's owner, in a process that has nothing of ours but three files in memory.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -12,15 +12,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pidfd_open};
+use serde_json::value::RawValue;
 
 use super::log::Log;
 use crate::config;
 use crate::file;
 use crate::identity::Identity;
 use crate::passwd;
+use crate::payload::Payload;
 use crate::raw;
 use crate::record::Record;
-use crate::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
+use crate::ticket::{Asked, PolicyRequest, Resolution, Resolved, SCHEMA, to_wiped_json};
 
 /// How long the resolver may take.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -33,19 +35,30 @@ const MAX_REASON: u64 = 4 << 10;
 const MAX_WARNINGS: usize = 16;
 const MAX_WARNING: usize = 500;
 
-/// Why a request is not resolved again.
+/// Why a request is not resolved.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
+    /// Its owner is no user of the host's.
     #[error("the owner, uid {0}, is not in /etc/passwd")]
     UnknownOwner(u32),
-    #[error("{0} must be owned by root and writable by nobody else")]
+    /// Somebody else could have put it there.
+    #[error("{} must be owned by root and writable by nobody else", .0.display())]
     NotRoots(PathBuf),
+    /// It was ended.
     #[error("it took longer than {} s", TIME_LIMIT.as_secs())]
     TimeLimit,
+    /// It said why.
     #[error("it ended with {status}: {reason}")]
-    Refused { status: ExitStatus, reason: String },
+    Refused {
+        /// How it ended.
+        status: ExitStatus,
+        /// The first line of what it said.
+        reason: String,
+    },
+    /// It answered something else.
     #[error("its answer is not one of schema {SCHEMA}; install one version of both sides")]
     Answer,
+    /// A system call failed.
     #[error("failed to {0}: {1}")]
     System(&'static str, io::Error),
 }
@@ -65,9 +78,7 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
         Ok(resolved) => {
             record.request = resolved.request.or(record.request);
             record.renew(resolved.payload);
-            for warning in resolved.warnings.iter().take(MAX_WARNINGS) {
-                log.warn(&one_line(warning));
-            }
+            pass_on(&resolved.warnings, log);
         }
         Err(error) => log.warn(&format!(
             "the login was not resolved afresh by {}, and the container starts with the one it \
@@ -76,6 +87,34 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
         )),
     }
     record
+}
+
+/// What a policy's rule gives to a container that has had nothing of it yet,
+/// and the request by which that is resolved again.
+///
+/// # Errors
+/// It cannot be had.
+pub fn resolve_rule(
+    resolver: &Path,
+    owner: u32,
+    asked: &PolicyRequest,
+    log: &Log,
+) -> Result<(Box<RawValue>, Payload), Error> {
+    let resolution = Resolution {
+        schema: SCHEMA,
+        asked: Asked::Policy(asked.clone()),
+        payload: Payload::default(),
+    };
+    let resolved = resolve(resolver, owner, &resolution)?;
+    pass_on(&resolved.warnings, log);
+    let request = resolved.request.ok_or(Error::Answer)?;
+    Ok((request, resolved.payload))
+}
+
+fn pass_on(warnings: &[String], log: &Log) {
+    for warning in warnings.iter().take(MAX_WARNINGS) {
+        log.warn(&one_line(warning));
+    }
 }
 
 fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resolved, Error> {
