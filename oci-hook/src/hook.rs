@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 
 use crate::container::{self, Container};
 use crate::delivery::{self, Target};
@@ -60,12 +62,18 @@ pub fn take_precautions() -> Result<(), Error> {
     // say in what the container's user may do.
     rustix::process::umask(rustix::fs::Mode::empty());
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("forbid looking in"))?;
-    let at_most = |limit| Rlimit {
-        current: Some(limit),
-        maximum: Some(limit),
+    // The limit is ours alone: a resolver that we start may need more.
+    let maximum = getrlimit(Resource::As).maximum;
+    let memory = Rlimit {
+        current: Some(maximum.map_or(MAX_MEMORY, |maximum| maximum.min(MAX_MEMORY))),
+        maximum,
     };
-    setrlimit(Resource::As, at_most(MAX_MEMORY)).map_err(failed("limit the memory"))?;
-    setrlimit(Resource::Core, at_most(0)).map_err(failed("forbid core dumps"))
+    setrlimit(Resource::As, memory).map_err(failed("limit the memory"))?;
+    let core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, core).map_err(failed("forbid core dumps"))
 }
 
 /// Delivers the files of the container whose state is on standard input.

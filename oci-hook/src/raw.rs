@@ -11,8 +11,9 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::fs::Mode;
 use rustix::io::FdFlags;
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit, umask};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::identity::Identity;
@@ -34,8 +35,8 @@ pub fn end_with_us(command: &mut Command) {
 
 /// Makes a command's process run as somebody else, for good: real, effective
 /// and saved ids, and exactly their groups. It inherits no fd of the engine's
-/// but the standard ones, writes no file larger than `largest` bytes, and ends
-/// when we do.
+/// but the standard ones, makes files that are its own alone, writes none larger
+/// than `largest` bytes, and ends when we do.
 ///
 /// # Errors
 /// When our own fds cannot be listed.
@@ -55,6 +56,14 @@ pub fn become_identity(command: &mut Command, identity: &Identity, largest: u64)
                 let fd = BorrowedFd::borrow_raw(*fd);
                 let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
             }
+            // The hook's limit on its memory, and its umask, are its own.
+            let most = getrlimit(Resource::As).maximum;
+            let memory = Rlimit {
+                current: most,
+                maximum: most,
+            };
+            setrlimit(Resource::As, memory)?;
+            umask(Mode::RWXG | Mode::RWXO);
             setrlimit(Resource::Fsize, limit)?;
             set_thread_groups(&groups)?;
             set_thread_res_gid(gid, gid, gid)?;
