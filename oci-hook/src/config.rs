@@ -1,39 +1,61 @@
 //! The wrapper's own settings: `/etc/docker-jackin/runtime.toml`.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs;
 use serde::Deserialize;
 
 use crate::file;
+use crate::passwd;
+use crate::standing::Standing;
 
 /// Where the settings are; written by `docker jackin install`.
 pub const PATH: &str = "/etc/docker-jackin/runtime.toml";
 
 const MAX_SIZE: u64 = 64 << 10;
 
+/// Below a user's home, where the settings of their rootless engine are.
+const ROOTLESS_PATH: &str = ".config/docker-jackin/runtime.toml";
+
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody other than root could have written them.
+    /// Somebody else could have written them.
     #[error(
-        "{PATH} must be owned by root and writable by nobody else; mend it with chown and chmod"
+        "{path} must be owned by {owner} and writable by nobody else; mend it with chown and chmod"
     )]
-    NotRoots,
+    NotTrusted {
+        /// The file.
+        path: PathBuf,
+        /// Who may own it.
+        owner: &'static str,
+    },
     /// They are no settings of ours.
-    #[error("{PATH}: {0}")]
-    Malformed(String),
+    #[error("{path}: line {line}: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// A path in them is relative, and would be looked up who knows where.
-    #[error("{PATH}: {key} must be an absolute path")]
+    #[error("{path}: {key} must be an absolute path")]
     Relative {
+        /// The file.
+        path: PathBuf,
         /// The key.
         key: &'static str,
     },
     /// They cannot be read.
-    #[error("failed to read {PATH}: {0}")]
-    Read(io::Error),
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
 }
 
 /// The wrapper's settings.
@@ -49,58 +71,99 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings; a missing file means the defaults.
-    pub fn load() -> Result<Self, Error> {
-        let file = match std::fs::File::open(PATH) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Error::Read(error)),
-        };
-        if !is_roots_alone(&file).map_err(Error::Read)? {
-            return Err(Error::NotRoots);
+    /// Reads the settings; a missing file means the defaults. A rootless engine
+    /// has its user's, else the machine's.
+    pub fn load(standing: Standing) -> Result<Self, Error> {
+        for path in paths(standing)? {
+            if let Some(config) = Self::read(&path, standing)? {
+                return Ok(config);
+            }
         }
-        let bytes = file::read_bounded(&file, MAX_SIZE).map_err(Error::Read)?;
-        Self::from_toml(&String::from_utf8_lossy(&bytes))
+        Ok(Self::default())
     }
 
-    fn from_toml(text: &str) -> Result<Self, Error> {
+    fn read(path: &Path, standing: Standing) -> Result<Option<Self>, Error> {
+        let unread = unread(path);
+        let file = match std::fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unread(error)),
+        };
+        if !standing.trusts(&file).map_err(&unread)? {
+            let owner = match standing {
+                Standing::Root => "root",
+                Standing::Rootless { .. } => "you or root",
+            };
+            let path = path.to_owned();
+            return Err(Error::NotTrusted { path, owner });
+        }
+        let bytes = file::read_bounded(&file, MAX_SIZE).map_err(&unread)?;
+        Self::from_toml(&String::from_utf8_lossy(&bytes), path).map(Some)
+    }
+
+    fn from_toml(text: &str, path: &Path) -> Result<Self, Error> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            Error::Malformed(format!("line {line}: {}", error.message()))
+            Error::Malformed {
+                path: path.to_owned(),
+                line: before.map_or(1, |before| before.matches('\n').count() + 1),
+                message: error.message().to_owned(),
+            }
         })?;
-        for (key, path) in [
+        for (key, value) in [
             ("low_level", &config.low_level),
             ("resolver", &config.resolver),
         ] {
-            if path.as_deref().is_some_and(Path::is_relative) {
-                return Err(Error::Relative { key });
+            if value.as_deref().is_some_and(Path::is_relative) {
+                let path = path.to_owned();
+                return Err(Error::Relative { path, key });
             }
         }
         Ok(config)
     }
 }
 
-/// Whether only root can change an open file.
-pub fn is_roots_alone(file: impl AsFd) -> io::Result<bool> {
-    let stat = fs::fstat(file)?;
-    Ok(stat.st_uid == 0 && stat.st_mode & 0o022 == 0)
+/// Where the settings of an engine that stands so may be, best first.
+fn paths(standing: Standing) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = Vec::new();
+    if let Standing::Rootless { uid } = standing {
+        let home = passwd::home_on_host(uid).map_err(unread(Path::new("/etc/passwd")))?;
+        paths.extend(home.map(|home| user_path(&home)));
+    }
+    paths.push(PATH.into());
+    Ok(paths)
+}
+
+/// Where the settings of a user's rootless engine are, by that user's home.
+pub fn user_path(home: &Path) -> PathBuf {
+    home.join(ROOTLESS_PATH)
+}
+
+fn unread(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<Config, Error> {
+        Config::from_toml(text, Path::new("/etc/runtime.toml"))
+    }
+
     #[test]
     fn settings_are_read_strictly() {
-        let config = Config::from_toml("low_level = \"/usr/bin/crun\"\n").unwrap();
+        let config = read("low_level = \"/usr/bin/crun\"\n").unwrap();
         assert_eq!(config.low_level, Some("/usr/bin/crun".into()));
-        assert_eq!(Config::from_toml("").unwrap(), Config::default());
+        assert_eq!(read("").unwrap(), Config::default());
     }
 
     #[test]
     fn a_misspelt_key_is_named_with_its_line() {
-        let error = Config::from_toml("\n\nlow_levl = \"/usr/bin/runc\"\n").unwrap_err();
+        let error = read("\n\nlow_levl = \"/usr/bin/runc\"\n").unwrap_err();
         let message = error.to_string();
         assert!(
             message.contains("line 3") && message.contains("low_levl"),
@@ -110,7 +173,35 @@ mod tests {
 
     #[test]
     fn a_relative_path_is_refused() {
-        let error = Config::from_toml("resolver = \"bin/docker-jackin\"").unwrap_err();
-        assert!(matches!(error, Error::Relative { key: "resolver" }));
+        let error = read("resolver = \"bin/docker-jackin\"").unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Relative {
+                key: "resolver",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn settings_that_somebody_else_could_have_written_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runtime.toml");
+        assert!(Config::read(&path, Standing::Root).unwrap().is_none());
+        std::fs::write(&path, "").unwrap();
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o646))
+            .unwrap();
+        let error = Config::read(&path, Standing::Root).unwrap_err();
+        assert!(matches!(error, Error::NotTrusted { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_rootless_engine_has_its_users_settings_before_the_machines() {
+        let paths = paths(Standing::Rootless { uid: 0 }).unwrap();
+        assert_eq!(paths.len(), 2);
+        assert!(paths[0].ends_with(ROOTLESS_PATH), "{paths:?}");
+        assert_eq!(paths[1], Path::new(PATH));
+        assert_eq!(super::paths(Standing::Root).unwrap(), [Path::new(PATH)]);
     }
 }

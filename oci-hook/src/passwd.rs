@@ -3,8 +3,11 @@
 //! them (CVE-2019-14271).
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+
+use crate::file;
 
 /// How much of a file is looked at, in bytes: an image may bring one of any
 /// size, and a user who stands further back than this is not found.
@@ -19,6 +22,14 @@ pub struct Entry {
     pub gid: u32,
     /// The home folder, as it is written.
     pub home: PathBuf,
+}
+
+/// The home folder of a user of the host's, from its own `/etc/passwd`; a user
+/// who is not in there has none.
+pub fn home_on_host(uid: u32) -> io::Result<Option<PathBuf>> {
+    let passwd = file::read_start(std::fs::File::open("/etc/passwd")?, MAX_SIZE)?;
+    let home = by_uid(&passwd, uid).map(|entry| entry.home);
+    Ok(home.filter(|home| home.is_absolute()))
 }
 
 /// The first entry with a user id (passwd(5)).
@@ -86,6 +97,13 @@ mod tests {
         let passwd = b"developer:x:7:7::/:\ndev:x:1000:100:D:/home/dev:/bin/sh\n:x:0:0::/:";
         assert_eq!(uid_of(passwd, b"dev"), Some(1000));
         assert_eq!((uid_of(passwd, b""), uid_of(passwd, b"de")), (None, None));
+    }
+
+    #[test]
+    fn a_user_of_the_host_has_a_home() {
+        let root = home_on_host(0).unwrap().unwrap();
+        assert!(root.is_absolute(), "{}", root.display());
+        assert_eq!(home_on_host(4_000_000_001).unwrap(), None);
     }
 
     #[test]

@@ -34,14 +34,15 @@ pub fn end_with_us(command: &mut Command) {
 }
 
 /// Makes a command's process run as somebody else, for good: real, effective
-/// and saved ids, and exactly their groups. It inherits no fd of the engine's
-/// but the standard ones, makes files that are its own alone, writes none larger
-/// than `largest` bytes, and ends when we do.
+/// and saved ids, and exactly their groups; without an identity, as who we are.
+/// It inherits no fd of the engine's but the standard ones, makes files that
+/// are its own alone, writes none larger than `largest` bytes, and ends when we
+/// do.
 ///
 /// # Errors
 /// When our own fds cannot be listed.
-pub fn become_identity(command: &mut Command, identity: &Identity, largest: u64) -> io::Result<()> {
-    let Identity { uid, gid, groups } = identity.clone();
+pub fn confine(command: &mut Command, identity: Option<&Identity>, largest: u64) -> io::Result<()> {
+    let identity = identity.cloned();
     let inherited = inherited_fds()?;
     let limit = Rlimit {
         current: Some(largest),
@@ -65,9 +66,11 @@ pub fn become_identity(command: &mut Command, identity: &Identity, largest: u64)
             setrlimit(Resource::As, memory)?;
             umask(Mode::RWXG | Mode::RWXO);
             setrlimit(Resource::Fsize, limit)?;
-            set_thread_groups(&groups)?;
-            set_thread_res_gid(gid, gid, gid)?;
-            set_thread_res_uid(uid, uid, uid)?;
+            if let Some(Identity { uid, gid, groups }) = &identity {
+                set_thread_groups(groups)?;
+                set_thread_res_gid(*gid, *gid, *gid)?;
+                set_thread_res_uid(*uid, *uid, *uid)?;
+            }
             // Last, since a change of ids takes this wish back.
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             Ok(())

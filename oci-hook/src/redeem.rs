@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::container::ContainerId;
 use crate::file;
 use crate::folder::{self, TICKETS};
+use crate::standing::Standing;
 use crate::store::Store;
 use crate::ticket::{Handle, InvalidTicket, MAX_SIZE, Ticket};
 
@@ -52,6 +53,17 @@ pub enum Error {
         wanted: String,
         /// The container's image, in quotes, or that it is unknown.
         found: String,
+    },
+    /// The engine is another user's own.
+    #[error(
+        "it is of uid {ticket}, and this engine, being rootless, takes tickets of its own user \
+         alone, uid {engine}; start the container with an engine of uid {ticket}, or of root"
+    )]
+    OtherEngine {
+        /// The owner that the handle names.
+        ticket: u32,
+        /// The user of the engine.
+        engine: u32,
     },
     /// A folder on the way to it may be written by somebody else.
     #[error("its folder {path} must be a folder of uid {uid} on tmpfs with mode 0700")]
@@ -123,12 +135,12 @@ fn redeem_from(
     folders: &[PathBuf],
 ) -> Result<Ticket, Error> {
     let ledgers = file::make_folder(store.root(), LEDGERS).map_err(failed("open the ledgers"))?;
-    let Some((folder, ticket_file)) = find(handle, folders)? else {
+    let Some((folder, ticket_file)) = find(handle, store.standing(), folders)? else {
         return Err(
             last_bearer(&ledgers, handle).map_or(Error::NotFound, |by| Error::Redeemed { by })
         );
     };
-    let ticket = read(ticket_file, handle)?;
+    let ticket = read(ticket_file, handle, store.standing())?;
     if ticket.expires <= now {
         let seconds = now - ticket.expires;
         return Err(Error::Expired { seconds });
@@ -147,9 +159,13 @@ fn redeem_from(
 }
 
 /// Finds the ticket's file, in the first folder that has it.
-fn find(handle: &Handle, folders: &[PathBuf]) -> Result<Option<(OwnedFd, OwnedFd)>, Error> {
+fn find(
+    handle: &Handle,
+    standing: Standing,
+    folders: &[PathBuf],
+) -> Result<Option<(OwnedFd, OwnedFd)>, Error> {
     for path in folders {
-        let Some(folder) = open_tickets(path, handle.owner)? else {
+        let Some(folder) = open_tickets(path, handle.owner, standing)? else {
             continue;
         };
         match fs::openat2(
@@ -173,46 +189,67 @@ fn find(handle: &Handle, folders: &[PathBuf]) -> Result<Option<(OwnedFd, OwnedFd
 
 /// Opens `<folder>/tickets` without following a link anywhere on the way, and
 /// checks that both are their owner's alone and in memory.
-fn open_tickets(path: &Path, uid: u32) -> Result<Option<OwnedFd>, Error> {
+///
+/// A rootless engine has no more powers than that owner, and a rootless
+/// Docker's `/run` is made of links, so there those above `<folder>` are
+/// followed.
+fn open_tickets(path: &Path, uid: u32, standing: Standing) -> Result<Option<OwnedFd>, Error> {
+    let owner = owner(uid, standing)?;
     let refused = || Error::Folder {
         path: path.to_owned(),
         uid,
     };
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let mut folder: Option<OwnedFd> = None;
-    for part in [path, Path::new(TICKETS)] {
-        // Below the first folder nobody's mount is entered: it could be a
-        // user's own FUSE file system, which answers when it likes.
-        let opened = match &folder {
-            None => fs::openat2(fs::CWD, part, flags, Mode::empty(), resolve),
-            Some(outer) => {
-                let resolve = resolve | ResolveFlags::NO_XDEV;
-                fs::openat2(outer, part, flags, Mode::empty(), resolve)
-            }
-        };
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Err(refused()),
-            Err(error) => return Err(failed("open the ticket's folder")(error)),
-        };
-        if !file::in_memory(&opened).map_err(failed("statfs the ticket's folder"))? {
-            return Err(refused());
-        }
-        let stat = fs::fstat(&opened).map_err(failed("stat the ticket's folder"))?;
-        if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
-            return Err(refused());
-        }
-        folder = Some(opened);
-    }
-    Ok(folder)
+    let opened = match standing {
+        Standing::Root => fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve),
+        Standing::Rootless { .. } => fs::open(path, flags, Mode::empty()),
+    };
+    let Some(folder) = checked(opened, owner, &refused)? else {
+        return Ok(None);
+    };
+    // Below the first folder nobody's mount is entered: it could be a user's
+    // own FUSE file system, which answers when it likes.
+    let resolve = resolve | ResolveFlags::NO_XDEV;
+    let opened = fs::openat2(folder, TICKETS, flags, Mode::empty(), resolve);
+    checked(opened, owner, &refused)
 }
 
-fn read(ticket: OwnedFd, handle: &Handle) -> Result<Ticket, Error> {
+/// A folder as it was opened, if it is its owner's alone and in memory.
+fn checked(
+    opened: Result<OwnedFd, Errno>,
+    owner: u32,
+    refused: &impl Fn() -> Error,
+) -> Result<Option<OwnedFd>, Error> {
+    let folder = match opened {
+        Ok(folder) => folder,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Err(refused()),
+        Err(error) => return Err(failed("open the ticket's folder")(error)),
+    };
+    if !file::in_memory(&folder).map_err(failed("statfs the ticket's folder"))? {
+        return Err(refused());
+    }
+    let stat = fs::fstat(&folder).map_err(failed("stat the ticket's folder"))?;
+    if stat.st_uid != owner || stat.st_mode & 0o077 != 0 {
+        return Err(refused());
+    }
+    Ok(Some(folder))
+}
+
+/// The owner that a ticket of this user's shows here.
+fn owner(uid: u32, standing: Standing) -> Result<u32, Error> {
+    standing.seen(uid).ok_or_else(|| Error::OtherEngine {
+        ticket: uid,
+        engine: standing.called_outside(0),
+    })
+}
+
+fn read(ticket: OwnedFd, handle: &Handle, standing: Standing) -> Result<Ticket, Error> {
+    let owner = owner(handle.owner, standing)?;
     let stat = fs::fstat(&ticket).map_err(failed("stat the ticket"))?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-    let private = stat.st_uid == handle.owner && stat.st_mode & 0o7777 == 0o600;
+    let private = stat.st_uid == owner && stat.st_mode & 0o7777 == 0o600;
     if !regular || !private || stat.st_nlink != 1 {
         return Err(Error::File { uid: handle.owner });
     }

@@ -17,6 +17,10 @@ struct Hall {
 
 impl Hall {
     fn new() -> Self {
+        Self::of(Standing::Root)
+    }
+
+    fn of(standing: Standing) -> Self {
         let private = || PermissionsExt::from_mode(0o700);
         let folder = tempfile::Builder::new()
             .permissions(private())
@@ -28,8 +32,8 @@ impl Hall {
         for name in ["user", "user/tickets", "engine"] {
             std::fs::set_permissions(folder.path().join(name), private()).unwrap();
         }
-        let store = Store::create_at(&folder.path().join("engine")).unwrap();
-        let uid = rustix::process::geteuid().as_raw();
+        let store = Store::create_at(&[folder.path().join("engine")], standing).unwrap();
+        let uid = standing.called_outside(rustix::process::geteuid().as_raw());
         Self { folder, store, uid }
     }
 
@@ -279,6 +283,49 @@ fn scenario_53_another_image_is_refused_and_so_is_an_unknown_one() {
         hall.redeem_by(&ticket.handle(), "c", Some("acme/web:1"))
             .is_ok()
     );
+}
+
+#[test]
+fn a_rootless_engine_takes_its_own_users_ticket_and_no_other() {
+    let hall = Hall::of(Standing::Rootless { uid: 4711 });
+    // Its user's files show as root's there.
+    let ticket = hall.ticket();
+    assert_eq!(ticket.owner, 4711);
+    hall.stage(&ticket);
+    let mut roots = ticket.handle();
+    roots.owner = 0;
+    let error = hall.redeem(&roots, "c").unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::OtherEngine {
+                ticket: 0,
+                engine: 4711
+            }
+        ),
+        "{error}"
+    );
+    assert!(hall.redeem(&ticket.handle(), "c").is_ok());
+}
+
+#[test]
+fn a_rootless_engine_follows_the_systems_links_and_not_its_users_folder() {
+    let hall = Hall::of(Standing::Rootless { uid: 4711 });
+    let system = tempfile::tempdir().unwrap();
+    symlink(hall.folder.path(), system.path().join("session")).unwrap();
+    symlink(
+        hall.folder.path().join("user"),
+        system.path().join("linked"),
+    )
+    .unwrap();
+    let ticket = hall.ticket();
+    hall.stage(&ticket);
+    let find = |path: &str| {
+        let folders = [system.path().join(path)];
+        find(&ticket.handle(), hall.store.standing(), &folders)
+    };
+    assert!(find("session/user").unwrap().is_some());
+    assert!(matches!(find("linked"), Err(Error::Folder { .. })));
 }
 
 #[test]

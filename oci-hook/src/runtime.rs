@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::container;
+use crate::standing::Standing;
 use crate::store::Store;
 use crate::{admission, config, spec};
 
@@ -72,6 +73,9 @@ pub enum Error {
     /// The hook said why the container could not be served.
     #[error("{0}")]
     Hook(String),
+    /// The kernel does not say whose root this is.
+    #[error("failed to read /proc/self/uid_map: {0}")]
+    Standing(io::Error),
     /// The process could not be kept from being looked into.
     #[error("failed to forbid core dumps: {0}")]
     Hide(io::Error),
@@ -94,7 +98,8 @@ pub fn run(name: &OsStr, words: Vec<OsString>) -> ExitCode {
 }
 
 fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Error> {
-    let config = config::Config::load()?;
+    let standing = Standing::of_this_process().map_err(Error::Standing)?;
+    let config = config::Config::load(standing)?;
     let low_level = LowLevel::find(name, config.low_level.as_deref())?;
     match arguments.verb() {
         Verb::Create | Verb::Run => create::start(&arguments, &low_level, &config, log),
@@ -122,7 +127,7 @@ fn pass(low_level: &LowLevel, arguments: &Arguments) -> Result<ExitCode, Error> 
 /// Forgets containers that are gone. Trouble with that is no reason to fail
 /// the call at hand.
 fn sweep(log: &Log) {
-    // A rootless engine has no business in root's folder.
+    // Who is no root, of a rootless engine's either, has no business here.
     if !rustix::process::geteuid().is_root() {
         return;
     }

@@ -2,7 +2,10 @@
 //! engine, who is root in a user namespace of that engine's alone.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+
+use rustix::fs;
 
 use crate::file;
 use crate::folder::{self, ENGINE_FOLDER};
@@ -54,10 +57,37 @@ impl Standing {
 
     /// The folder of the engine's side, where its state lies.
     pub fn engine_folder(self) -> PathBuf {
+        self.engine_folders().iter().collect()
+    }
+
+    /// The same folder as a path and the names below it, each of which must be
+    /// ours alone.
+    pub fn engine_folders(self) -> Vec<PathBuf> {
         match self {
-            Self::Root => ENGINE_FOLDER.into(),
-            Self::Rootless { uid } => folder::usable(uid).join(ROOTLESS_STATE),
+            Self::Root => vec![ENGINE_FOLDER.into()],
+            Self::Rootless { uid } => vec![folder::usable(uid), ROOTLESS_STATE.into()],
         }
+    }
+
+    /// What to call our own id `uid` in front of the user: a rootless engine's
+    /// root is its user.
+    pub fn called_outside(self, uid: u32) -> u32 {
+        match self {
+            Self::Rootless { uid: own } if uid == 0 => own,
+            _ => uid,
+        }
+    }
+
+    /// Whether an open file is of somebody who may tell the engine's side what
+    /// to run, and writable by nobody else: root, or of a rootless engine its
+    /// user too, whose powers are all there is to win.
+    pub fn trusts(self, file: impl AsFd) -> io::Result<bool> {
+        let stat = fs::fstat(file)?;
+        let owner = match self {
+            Self::Root => stat.st_uid == 0,
+            Self::Rootless { .. } => matches!(stat.st_uid, 0 | UNMAPPED),
+        };
+        Ok(owner && stat.st_mode & 0o022 == 0)
     }
 
     /// The owner that the files of user `uid` show here; `None` when they are
@@ -97,5 +127,27 @@ mod tests {
         assert_eq!(Standing::Root.seen(1000), Some(1000));
         let folder = rootless.engine_folder();
         assert!(folder.ends_with("engine"), "{}", folder.display());
+    }
+
+    #[test]
+    fn a_rootless_engine_trusts_its_user_and_root_and_nobody_may_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let rootless = Standing::Rootless { uid: 1000 };
+        for (owner, mode, by_root, by_rootless) in [
+            (0, 0o644, true, true),
+            (UNMAPPED, 0o755, false, true),
+            (1000, 0o644, false, false),
+            (0, 0o664, false, false),
+            (UNMAPPED, 0o646, false, false),
+        ] {
+            std::os::unix::fs::chown(&path, Some(owner), None).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+                .unwrap();
+            assert_eq!(Standing::Root.trusts(&file).unwrap(), by_root, "{owner}");
+            assert_eq!(rootless.trusts(&file).unwrap(), by_rootless, "{owner}");
+        }
     }
 }

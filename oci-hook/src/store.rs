@@ -1,4 +1,5 @@
-//! All containers that are served, in `/run/docker-jackin`.
+//! All containers that are served, in `/run/docker-jackin`, or, by a rootless
+//! engine, in a folder of its user's.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,7 +10,9 @@ use rustix::io::Errno;
 
 use crate::container::{Container, ContainerId, Error, Marker, system};
 use crate::file;
-use crate::folder::ENGINE_FOLDER;
+use crate::standing::Standing;
+
+const CONTAINERS: &str = "containers";
 
 /// How often the making of a folder that raced with a sweep is repeated.
 const MAX_RACES: usize = 128;
@@ -20,76 +23,91 @@ pub struct Store {
     root: OwnedFd,
     containers: OwnedFd,
     path: PathBuf,
+    standing: Standing,
 }
 
 impl Store {
     /// Opens the store if anything was ever kept in it.
     pub fn open() -> Result<Option<Self>, Error> {
-        Self::open_at(Path::new(ENGINE_FOLDER))
+        Self::open_for(standing()?)
+    }
+
+    /// Opens the store of an engine that stands so.
+    pub fn open_for(standing: Standing) -> Result<Option<Self>, Error> {
+        Self::open_at(&standing.engine_folders(), standing)
     }
 
     /// Opens the store, made where it is missing.
     ///
     /// # Errors
-    /// When its folder is not on tmpfs, or not root's alone.
+    /// When its folder is not on tmpfs, or not its owner's alone.
     pub fn open_or_create() -> Result<Self, Error> {
-        Self::create_at(Path::new(ENGINE_FOLDER))
+        let standing = standing()?;
+        Self::create_at(&standing.engine_folders(), standing)
     }
 
     /// Whether there is a folder of this container, in a store that may not
     /// be fit for use.
     pub fn mentions(id: &ContainerId) -> bool {
-        let containers = Path::new(ENGINE_FOLDER).join("containers");
-        containers.join(id.as_str()).exists()
+        // Where that cannot be told, opening the store says why.
+        standing().is_ok_and(|standing| {
+            let containers = standing.engine_folder().join(CONTAINERS);
+            containers.join(id.as_str()).exists()
+        })
     }
 
-    fn open_at(path: &Path) -> Result<Option<Self>, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let root = match fs::open(path, flags, Mode::empty()) {
-            Ok(root) => root,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(system("open", path, error)),
-        };
-        match file::open_folder(&root, "containers") {
-            Ok(containers) => Self::checked(root, containers, path).map(Some),
+    fn open_at(folders: &[PathBuf], standing: Standing) -> Result<Option<Self>, Error> {
+        let mut root = None;
+        let mut path = PathBuf::new();
+        for name in folders {
+            path.push(name);
+            root = match open_below(root, &path, name) {
+                Ok(folder) => Some(ours(folder, &path, standing)?),
+                Err(Errno::NOENT) => return Ok(None),
+                Err(error) => return Err(system("open", &path, error)),
+            };
+        }
+        let Some(root) = root else { return Ok(None) };
+        match file::open_folder(&root, CONTAINERS) {
+            Ok(containers) => Ok(Some(Self {
+                root,
+                containers,
+                path,
+                standing,
+            })),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(system("open", &path.join("containers"), error)),
+            Err(error) => Err(system("open", &path.join(CONTAINERS), error)),
         }
     }
 
-    pub(crate) fn create_at(path: &Path) -> Result<Self, Error> {
-        if let Some(store) = Self::open_at(path)? {
+    pub(crate) fn create_at(folders: &[PathBuf], standing: Standing) -> Result<Self, Error> {
+        if let Some(store) = Self::open_at(folders, standing)? {
             return Ok(store);
         }
-        match fs::mkdir(path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(system("make", path, error)),
+        let path: PathBuf = folders.iter().collect();
+        let unmade = |error| system("make", &path, error);
+        let mut made = PathBuf::new();
+        let mut root = None;
+        for name in folders {
+            made.push(name);
+            match fs::mkdir(&made, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(system("make", &made, error)),
+            }
+            let folder = open_below(root, &made, name).map_err(unmade)?;
+            root = Some(ours(folder, &made, standing)?);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let root =
-            fs::open(path, flags, Mode::empty()).map_err(|error| system("open", path, error))?;
-        let containers = file::make_folder(&root, "containers")
-            .map_err(|error| system("make", &path.join("containers"), error))?;
-        Self::checked(root, containers, path)
+        if let Some(root) = root {
+            let containers = path.join(CONTAINERS);
+            file::make_folder(&root, CONTAINERS)
+                .map_err(|error| system("make", &containers, error))?;
+        }
+        Self::open_at(folders, standing)?.ok_or_else(|| unmade(Errno::NOENT))
     }
 
-    fn checked(root: OwnedFd, containers: OwnedFd, path: &Path) -> Result<Self, Error> {
-        let stat = fs::fstat(&root).map_err(|error| system("stat", path, error))?;
-        let uid = rustix::process::geteuid().as_raw();
-        if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(Error::NotOurs { path, uid });
-        }
-        if !file::in_memory(&root).map_err(|error| system("statfs", path, error))? {
-            let path = path.to_owned();
-            return Err(Error::OnDisk { path });
-        }
-        let path = path.to_owned();
-        Ok(Self {
-            root,
-            containers,
-            path,
-        })
+    /// Who the engine is whose store this is.
+    pub fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// The store's own root folder, `/run/docker-jackin`.
@@ -171,7 +189,7 @@ impl Store {
     /// left by a kill.
     pub fn sweep(&self) -> Result<(), Error> {
         let names = file::names(&self.containers)
-            .map_err(|error| system("list", &self.path.join("containers"), error))?;
+            .map_err(|error| system("list", &self.path.join(CONTAINERS), error))?;
         let mut failed = None;
         for name in names {
             let Ok(id) = ContainerId::try_from(OsString::from(name)) else {
@@ -197,7 +215,7 @@ impl Store {
     }
 
     fn path_of(&self, id: &ContainerId) -> PathBuf {
-        self.path.join("containers").join(id.as_str())
+        self.path.join(CONTAINERS).join(id.as_str())
     }
 
     fn container(&self, id: &ContainerId, folder: OwnedFd) -> Container {
@@ -205,9 +223,45 @@ impl Store {
     }
 }
 
+fn standing() -> Result<Standing, Error> {
+    let unread = |error| system("read", Path::new("/proc/self/uid_map"), error);
+    Standing::of_this_process().map_err(unread)
+}
+
+/// Opens a folder by its path or, below another, by its name, which must be no
+/// link. On the way to the first there may be some: a rootless Docker's `/run`
+/// is made of them.
+fn open_below(above: Option<OwnedFd>, path: &Path, name: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match above {
+        Some(above) => fs::openat(above, name, flags, Mode::empty()),
+        None => fs::open(path, flags, Mode::empty()),
+    }
+}
+
+/// The open folder again, if it is ours alone and in memory.
+fn ours(folder: OwnedFd, path: &Path, standing: Standing) -> Result<OwnedFd, Error> {
+    let stat = fs::fstat(&folder).map_err(|error| system("stat", path, error))?;
+    let uid = rustix::process::geteuid().as_raw();
+    if stat.st_uid != uid || stat.st_mode & 0o077 != 0 {
+        let path = path.to_owned();
+        let uid = standing.called_outside(uid);
+        return Err(Error::NotOurs { path, uid });
+    }
+    if !file::in_memory(&folder).map_err(|error| system("statfs", path, error))? {
+        let path = path.to_owned();
+        return Err(Error::OnDisk { path });
+    }
+    Ok(folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn create(path: &Path) -> Result<Store, Error> {
+        Store::create_at(&[path.to_owned()], Standing::Root)
+    }
 
     /// A folder on tmpfs, as `/run` is.
     fn in_memory() -> tempfile::TempDir {
@@ -236,7 +290,7 @@ mod tests {
             std::os::unix::fs::PermissionsExt::from_mode(0o700),
         )
         .unwrap();
-        let error = Store::create_at(disk.path()).unwrap_err();
+        let error = create(disk.path()).unwrap_err();
         assert!(matches!(error, Error::OnDisk { .. }), "{error}");
 
         let open = in_memory();
@@ -245,15 +299,37 @@ mod tests {
             std::os::unix::fs::PermissionsExt::from_mode(0o750),
         )
         .unwrap();
-        let error = Store::create_at(open.path()).unwrap_err();
+        let error = create(open.path()).unwrap_err();
         assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_rootless_engines_store_is_made_with_the_folder_above_it_and_through_no_link() {
+        let session = in_memory();
+        let folders = [session.path().join("docker-jackin"), "engine".into()];
+        let rootless = Standing::Rootless { uid: 1000 };
+        assert!(Store::open_at(&folders, rootless).unwrap().is_none());
+        let store = Store::create_at(&folders, rootless).unwrap();
+        assert_eq!(store.path, folders.iter().collect::<PathBuf>());
+        assert!(Store::open_at(&folders, rootless).unwrap().is_some());
+
+        let elsewhere = session.path().join("elsewhere");
+        std::fs::rename(&folders[0], &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &folders[0]).unwrap();
+        assert!(Store::open_at(&folders, rootless).is_err());
+        assert!(Store::create_at(&folders, rootless).is_err());
+        // A link on the way to the first is the system's own.
+        let linked = in_memory();
+        std::os::unix::fs::symlink(session.path(), linked.path().join("user")).unwrap();
+        let folders = [linked.path().join("user/elsewhere"), "engine".into()];
+        assert!(Store::open_at(&folders, rootless).unwrap().is_some());
     }
 
     #[test]
     fn scenario_52_a_sweep_forgets_what_the_engine_forgot_and_nothing_else() {
         let folder = in_memory();
         let engine = tempfile::tempdir().unwrap();
-        let store = Store::create_at(folder.path()).unwrap();
+        let store = create(folder.path()).unwrap();
         store
             .claim(&id("known"), &marker("/r", engine.path()))
             .unwrap();
@@ -285,7 +361,7 @@ mod tests {
         let engine = tempfile::tempdir().unwrap();
         let start = |name: &str| {
             for turn in 0..40 {
-                let store = Store::create_at(folder.path()).unwrap();
+                let store = create(folder.path()).unwrap();
                 let id = id(&format!("{name}-{turn}"));
                 let container = store.claim(&id, &marker("/r", engine.path())).unwrap();
                 store.sweep().unwrap();
@@ -303,7 +379,7 @@ mod tests {
     fn one_id_under_two_state_folders_is_two_containers() {
         let folder = in_memory();
         let engine = tempfile::tempdir().unwrap();
-        let store = Store::create_at(folder.path()).unwrap();
+        let store = create(folder.path()).unwrap();
         store
             .claim(&id("c1"), &marker("/one", engine.path()))
             .unwrap();

@@ -15,13 +15,13 @@ use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pid
 use serde_json::value::RawValue;
 
 use super::log::Log;
-use crate::config;
 use crate::file;
 use crate::identity::Identity;
 use crate::passwd;
 use crate::payload::Payload;
 use crate::raw;
 use crate::record::Record;
+use crate::standing::Standing;
 use crate::ticket::{Asked, PolicyRequest, Resolution, Resolved, SCHEMA, to_wiped_json};
 
 /// How long the resolver may take.
@@ -42,8 +42,14 @@ pub enum Error {
     #[error("the owner, uid {0}, is not in /etc/passwd")]
     UnknownOwner(u32),
     /// Somebody else could have put it there.
-    #[error("{} must be owned by root and writable by nobody else", .0.display())]
-    NotRoots(PathBuf),
+    #[error(
+        "{} must be owned by root, or by you for a rootless engine, and writable by nobody else",
+        .0.display()
+    )]
+    NotTrusted(PathBuf),
+    /// A rootless engine is somebody else's.
+    #[error("this rootless engine is not uid {0}'s, whose login it is")]
+    OtherEngine(u32),
     /// It was ended.
     #[error("it took longer than {} s", TIME_LIMIT.as_secs())]
     TimeLimit,
@@ -119,10 +125,14 @@ fn pass_on(warnings: &[String], log: &Log) {
 
 fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resolved, Error> {
     let program = File::open(resolver).map_err(failed("open the resolver"))?;
-    if !config::is_roots_alone(&program).map_err(failed("stat the resolver"))? {
-        return Err(Error::NotRoots(resolver.to_owned()));
+    let standing = Standing::of_this_process().map_err(failed("read /proc/self/uid_map"))?;
+    if !standing
+        .trusts(&program)
+        .map_err(failed("stat the resolver"))?
+    {
+        return Err(Error::NotTrusted(resolver.to_owned()));
     }
-    let (identity, home) = owner_of(owner)?;
+    let (identity, home) = owner_of(owner, standing)?;
     let question = to_wiped_json(resolution).map_err(|_| Error::Answer)?;
     let (answer, reason) = (memory("answer")?, memory("reason")?);
     let share = |file: &File| {
@@ -140,7 +150,7 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resol
         .stdin(filled("request", &question)?)
         .stdout(share(&answer)?)
         .stderr(share(&reason)?);
-    raw::become_identity(&mut command, &identity, MAX_ANSWER)
+    raw::confine(&mut command, identity.as_ref(), MAX_ANSWER)
         .map_err(failed("drop privileges for the resolver"))?;
     let child = command.spawn().map_err(failed("start the resolver"))?;
     let status = wait(child)?;
@@ -157,8 +167,14 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resol
     Ok(resolved)
 }
 
-/// The owner's ids, groups and home, from the host's own files.
-fn owner_of(uid: u32) -> Result<(Identity, PathBuf), Error> {
+/// The owner's ids, groups and home, from the host's own files. A rootless
+/// engine's root is its user already.
+fn owner_of(uid: u32, standing: Standing) -> Result<(Option<Identity>, PathBuf), Error> {
+    if standing != Standing::Root {
+        standing.seen(uid).ok_or(Error::OtherEngine(uid))?;
+        let home = passwd::home_on_host(uid).map_err(failed("read the host's users"))?;
+        return Ok((None, home.ok_or(Error::UnknownOwner(uid))?));
+    }
     let read = |path| {
         File::open(path)
             .and_then(|file| file::read_start(file, passwd::MAX_SIZE))
@@ -171,7 +187,7 @@ fn owner_of(uid: u32) -> Result<(Identity, PathBuf), Error> {
         gid: Gid::from_raw(entry.gid),
         groups: groups.into_iter().map(Gid::from_raw).collect(),
     };
-    Ok((identity, entry.home))
+    Ok((Some(identity), entry.home))
 }
 
 /// A file in memory alone: unlike a pipe it makes neither side wait for the

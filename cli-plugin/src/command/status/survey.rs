@@ -5,6 +5,7 @@ use std::process::Command;
 
 use jackin_oci_hook::config::Config as Settings;
 use jackin_oci_hook::folder::{ENGINE_FOLDER, candidates};
+use jackin_oci_hook::standing::Standing;
 
 use super::report::{EngineStatus, Memory, Program, Status};
 use crate::command::install::{installation_failure, own_program};
@@ -83,7 +84,7 @@ fn own_side(program: &Path, flag: &str) -> Program {
 }
 
 fn look_at_settings(status: &mut Status) {
-    let settings = match Settings::load() {
+    let settings = match Settings::load(Standing::Root) {
         Ok(settings) => settings,
         Err(error) => {
             status
