@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rustix::fs;
+
 use crate::file;
 
 /// A map has at most 340 lines (`user_namespaces(7)`).
@@ -25,19 +27,36 @@ struct Range {
 impl IdMap {
     /// The map of user ids of a process.
     pub fn of_users(pid: i32) -> io::Result<Self> {
-        Self::read(&format!("/proc/{pid}/uid_map"))
+        Self::read(pid, "uid_map")
     }
 
     /// The map of group ids of a process.
     pub fn of_groups(pid: i32) -> io::Result<Self> {
-        Self::read(&format!("/proc/{pid}/gid_map"))
+        Self::read(pid, "gid_map")
     }
 
-    fn read(path: &str) -> io::Result<Self> {
-        let bytes = file::read_path(Path::new(path), MAX_SIZE)?;
+    fn read(pid: i32, name: &str) -> io::Result<Self> {
+        let path = format!("/proc/{pid}/{name}");
+        let bytes = file::read_path(Path::new(&path), MAX_SIZE)?;
         let text = std::str::from_utf8(&bytes).ok();
-        text.and_then(Self::parse)
-            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+        let map = text
+            .and_then(Self::parse)
+            .ok_or(io::ErrorKind::InvalidData)?;
+        // A reader in the same namespace is shown the ids of the one above it
+        // (user_namespaces(7)), which are no ids here.
+        if shares_our_namespace(pid)? {
+            return Ok(map.identity());
+        }
+        Ok(map)
+    }
+
+    /// The ids that are mapped, each as it is called inside.
+    fn identity(self) -> Self {
+        let ranges = self.0.into_iter().map(|range| Range {
+            outside: range.inside,
+            ..range
+        });
+        Self(ranges.collect())
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -63,8 +82,16 @@ impl IdMap {
     }
 }
 
+/// Whether a process is in our own user namespace.
+fn shares_our_namespace(pid: i32) -> io::Result<bool> {
+    let namespace = |path: &str| fs::stat(path).map(|stat| (stat.st_dev, stat.st_ino));
+    Ok(namespace(&format!("/proc/{pid}/ns/user"))? == namespace("/proc/self/ns/user")?)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     #[test]
@@ -87,8 +114,43 @@ mod tests {
     }
 
     #[test]
-    fn our_own_map_can_be_read() {
+    fn in_our_own_namespace_an_id_is_called_as_it_is_and_one_without_a_mapping_is_none() {
         let pid = std::process::id().cast_signed();
-        assert!(IdMap::of_users(pid).unwrap().outside(0).is_some());
+        assert!(shares_our_namespace(pid).unwrap());
+        assert_eq!(IdMap::of_users(pid).unwrap().outside(0), Some(0));
+        let map = IdMap::parse("0 5077 1\n1 500000 65536\n").unwrap();
+        assert_eq!(
+            (map.outside(0), map.outside(1000)),
+            (Some(5077), Some(500_999))
+        );
+        let map = map.identity();
+        assert_eq!((map.outside(0), map.outside(1000)), (Some(0), Some(1000)));
+        assert_eq!(map.outside(65_537), None);
+    }
+
+    #[test]
+    fn ids_of_a_namespace_below_ours_are_mapped() {
+        let mut child = std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "cat"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // An answer of `cat` says that the namespace is made.
+        let mut answer = [0];
+        child.stdin.as_mut().unwrap().write_all(b"!").unwrap();
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut answer)
+            .unwrap();
+        let pid = child.id().cast_signed();
+        let map = IdMap::of_users(pid).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        assert!(!shares_our_namespace(pid).unwrap());
+        assert_eq!((map.outside(0), map.outside(1)), (Some(own), None));
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 }
