@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use super::arguments::Arguments;
+use crate::file;
 use crate::raw;
+
+/// A map has at most 340 lines (`user_namespaces(7)`).
+const MAX_MAP: u64 = 64 << 10;
 
 /// Where distributions put runtimes. `PATH` is not asked: it is the engine's
 /// business, and with some engines the user's.
@@ -84,12 +88,24 @@ impl LowLevel {
         self.path.file_name().is_none_or(|name| name != "runc")
     }
 
-    /// The folder it keeps its state in for this call (`--root`).
+    /// The folder it keeps its state in for this call: `--root`, else where it
+    /// looks by itself.
     pub fn state_folder(&self, arguments: &Arguments) -> PathBuf {
         match arguments.global("root") {
             Some(root) => PathBuf::from(root),
-            None => Path::new("/run").join(self.path.file_name().unwrap_or_default()),
+            None => self.own_state_folder(&Surroundings::of_this_process()),
         }
+    }
+
+    /// crun goes by `XDG_RUNTIME_DIR` wherever it is set (1.8 `status.c`), runc
+    /// only as nobody's root or, without `USER=root`, as root in a user
+    /// namespace (1.1 `main.go`, `rootless_linux.go`); others are taken to do
+    /// as runc does.
+    fn own_state_folder(&self, surroundings: &Surroundings) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default();
+        let session = surroundings.session.as_deref();
+        let session = session.filter(|_| name == "crun" || surroundings.runc_is_rootless());
+        session.unwrap_or(Path::new("/run")).join(name)
     }
 
     /// Replaces this process by the runtime.
@@ -112,6 +128,41 @@ impl LowLevel {
             source,
         }
     }
+}
+
+/// What a low-level runtime looks at to find its state folder.
+struct Surroundings {
+    /// `XDG_RUNTIME_DIR`, where it is set to something.
+    session: Option<PathBuf>,
+    user: Option<OsString>,
+    root: bool,
+    in_user_namespace: bool,
+}
+
+impl Surroundings {
+    fn of_this_process() -> Self {
+        let session = std::env::var_os("XDG_RUNTIME_DIR");
+        let map = file::read_path(Path::new("/proc/self/uid_map"), MAX_MAP);
+        Self {
+            session: session
+                .filter(|session| !session.is_empty())
+                .map(PathBuf::from),
+            user: std::env::var_os("USER"),
+            root: rustix::process::geteuid().is_root(),
+            in_user_namespace: map.is_ok_and(|map| !maps_all_ids(&map)),
+        }
+    }
+
+    fn runc_is_rootless(&self) -> bool {
+        let is_called_root = self.user.as_deref() == Some(OsStr::new("root"));
+        !self.root || self.in_user_namespace && !is_called_root
+    }
+}
+
+/// Whether a map is that of the first user namespace.
+fn maps_all_ids(map: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(map);
+    text.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// The exit code that says the same as a status: of a signal, what a shell
@@ -173,6 +224,39 @@ mod tests {
         assert_eq!(named("docker-jackin-runtime"), None);
         assert_eq!(named("docker-jackin-runtime-"), None);
         assert_eq!(named("docker-jackin-runtimecrun"), None);
+    }
+
+    #[test]
+    fn the_state_folder_is_where_the_runtime_itself_looks() {
+        let folder = |runtime: &str, session: &str, user: Option<&str>, nested| {
+            let low_level = LowLevel {
+                path: runtime.into(),
+            };
+            let surroundings = Surroundings {
+                session: (!session.is_empty()).then(|| session.into()),
+                user: user.map(OsString::from),
+                root: true,
+                in_user_namespace: nested,
+            };
+            low_level.own_state_folder(&surroundings)
+        };
+        let (crun, runc) = ("/usr/bin/crun", "/usr/sbin/runc");
+        for (runtime, session, user, nested, expected) in [
+            (crun, "", None, false, "/run/crun"),
+            (crun, "/run/user/7", None, false, "/run/user/7/crun"),
+            (crun, "/run/user/7", Some("root"), true, "/run/user/7/crun"),
+            (runc, "/run/user/7", None, false, "/run/runc"),
+            (runc, "/run/user/7", None, true, "/run/user/7/runc"),
+            (runc, "/run/user/7", Some("dev"), true, "/run/user/7/runc"),
+            (runc, "/run/user/7", Some("root"), true, "/run/runc"),
+            (runc, "", None, true, "/run/runc"),
+        ] {
+            assert_eq!(
+                folder(runtime, session, user, nested),
+                Path::new(expected),
+                "{runtime} {session:?} {user:?} {nested}"
+            );
+        }
     }
 
     #[test]
