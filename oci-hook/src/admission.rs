@@ -260,6 +260,7 @@ impl Admission<'_> {
             payload: ticket.payload,
             user: ticket.user,
             configured: Vec::new(),
+            hook_alone: false,
             surplus: Vec::new(),
         })
     }

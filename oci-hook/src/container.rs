@@ -27,10 +27,12 @@ const MARKER: &str = "marker.json";
 const RECORD: &str = "record.json";
 const BUNDLE: &str = "bundle";
 const FAILURE: &str = "failure";
+const SERVED: &str = "served";
 const PROCESS_PREFIX: &str = "process-";
 const MAX_MARKER: u64 = 64 << 10;
 const MAX_RECORD: u64 = 8 << 20;
 const MAX_FAILURE: usize = 16 << 10;
+const MAX_SERVED: u64 = 64;
 
 /// Why what we keep cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -307,6 +309,19 @@ impl Container {
             }
         }
         Ok(())
+    }
+
+    /// Whether this process of its was served already. One container may have
+    /// several hooks of ours, from a hooks folder and from a device.
+    pub fn has_served(&self, init: &str) -> Result<bool, Error> {
+        let served = self.read(SERVED, MAX_SERVED)?;
+        Ok(served.is_some_and(|served| **served == *init.as_bytes()))
+    }
+
+    /// Says which process of its was served last.
+    pub fn mark_served(&self, init: &str) -> Result<(), Error> {
+        file::replace(&self.folder, SERVED, init.as_bytes())
+            .map_err(|error| system("write", &self.path.join(SERVED), error))
     }
 
     /// Leaves word of why the hook failed, for the wrapper that waits.

@@ -10,6 +10,7 @@ fn target(spec: &serde_json::Value, payload: &Payload) -> Result<Target, Error> 
         request: None,
         payload: payload.clone(),
         configured: Vec::new(),
+        hook_alone: false,
         surplus: Vec::new(),
     };
     let text = spec.to_string();

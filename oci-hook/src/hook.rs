@@ -1,4 +1,7 @@
-//! The OCI hook, as its process runs it.
+//! The OCI hook, as its process runs it: `createRuntime` for a container that
+//! the wrapper prepared, [`redeem`] for one that has no wrapper.
+
+pub mod redeem;
 
 use std::io;
 use std::path::Path;
@@ -9,10 +12,13 @@ use rustix::process::{
 
 use crate::container::{self, Container};
 use crate::delivery::{self, Target};
-use crate::file;
+use crate::payload::VariableName;
+use crate::record::{Record, Surplus};
 use crate::spec::{self, Spec};
 use crate::state::{self, State};
 use crate::store::Store;
+use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
+use crate::{admission, config, file};
 
 /// The most memory that the hook may take, in bytes: it counts for no limit of
 /// the container's, whose files decide how much is needed. The worst that is
@@ -49,6 +55,42 @@ pub enum Error {
     /// The files could not be delivered.
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The container is not served.
+    #[error(transparent)]
+    Admission(#[from] admission::Error),
+    /// It was called for a container that asks for nothing.
+    #[error(
+        "the container names no ticket; start it with --annotation {HANDLE_ANNOTATION}=HANDLE, \
+         or without the device and the hook that ask for a login"
+    )]
+    NoTicket,
+    /// It names a ticket in a way that only the wrapper knows to handle.
+    #[error(
+        "the container names its ticket by the variable {HANDLE_VARIABLE}, which a hook cannot \
+         take away; name it with --annotation {HANDLE_ANNOTATION}=HANDLE, or start the container \
+         with --runtime docker-jackin"
+    )]
+    ByVariable,
+    /// The login needs variables.
+    #[error(
+        "the login needs the variable {}, which a hook cannot set; start the container with \
+         --runtime docker-jackin", names(.0)
+    )]
+    NeedsVariables(Vec<VariableName>),
+    /// The container has variables that go before the login.
+    #[error(
+        "the container sets {}, which would be used instead of the login, and which a hook cannot \
+         take away; start it without, or with --runtime docker-jackin", names(.0)
+    )]
+    Outranked(Vec<VariableName>),
+}
+
+fn names(variables: &[VariableName]) -> String {
+    let names: Vec<_> = variables.iter().map(VariableName::as_str).collect();
+    names.join(", ")
 }
 
 /// What is done before anything is read: no core dump shows a secret, no
@@ -76,21 +118,15 @@ pub fn take_precautions() -> Result<(), Error> {
     setrlimit(Resource::Core, core).map_err(failed("forbid core dumps"))
 }
 
-/// Delivers the files of the container whose state is on standard input.
+/// Delivers the files of the container whose state is on standard input, as the
+/// wrapper prepared them.
 ///
 /// Why it failed is also left in the container's folder, for a wrapper whose
 /// low-level runtime tells no more than an exit code.
 pub fn run(stdin: impl std::os::fd::AsFd) -> Result<(), Error> {
-    let bytes = file::read_bounded(stdin, state::MAX_SIZE)
-        .map_err(|error| Error::Precaution("read the container state", error))?;
-    let state = State::from_json(&bytes)?;
-    let container = match Store::open()? {
-        Some(store) => store.find(&state.id)?,
-        None => None,
-    };
+    let state = read_state(stdin)?;
     // Only the wrapper's own bundle calls us, and only for its container.
-    let container = container.filter(|container| container.has_bundle(&state.bundle));
-    let Some(container) = container else {
+    let Some(container) = wrapped(&state)? else {
         return Err(Error::Unprepared(state.id));
     };
     let delivered = deliver(&state, &container);
@@ -101,18 +137,42 @@ pub fn run(stdin: impl std::os::fd::AsFd) -> Result<(), Error> {
     delivered
 }
 
+fn read_state(stdin: impl std::os::fd::AsFd) -> Result<State, Error> {
+    let bytes = file::read_bounded(stdin, state::MAX_SIZE)
+        .map_err(|error| Error::Precaution("read the container state", error))?;
+    Ok(State::from_json(&bytes)?)
+}
+
+/// The container of this state, if its bundle is one that the wrapper made.
+fn wrapped(state: &State) -> Result<Option<Container>, Error> {
+    let container = match Store::open()? {
+        Some(store) => store.find(&state.id)?,
+        None => None,
+    };
+    Ok(container.filter(|container| container.has_bundle(&state.bundle)))
+}
+
 fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let Some(mut record) = container.record()? else {
         return Err(Error::Unprepared(state.id.clone()));
     };
-    let path = state.bundle.join("config.json");
-    let bytes = read_config(&path)?;
+    let pid = state.init()?;
+    let bytes = read_config(&state.bundle.join("config.json"))?;
     let spec = Spec::from_json(&bytes)?;
-    let target = Target::of(&spec, &state.bundle, &record, state.pid)?;
-    let left = delivery::deliver(state.pid, &target, &record, container.kept())?;
+    let target = Target::of(&spec, &state.bundle, &record, pid)?;
+    let left = delivery::deliver(pid, &target, &record, container.kept())?;
+    keep_surplus(container, &mut record, left)
+}
+
+/// Keeps in mind what could not be taken out of the container's files.
+fn keep_surplus(
+    container: &Container,
+    record: &mut Record,
+    left: Vec<Surplus>,
+) -> Result<(), Error> {
     if left != record.surplus {
         record.surplus = left;
-        container.save(&record)?;
+        container.save(record)?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
 use crate::file;
-use crate::payload::{Delivery, Payload};
+use crate::payload::{CredentialFile, Delivery};
 use crate::rootfs::reopen;
 use crate::secret::Secret;
 use crate::tmpfs::file_name;
@@ -83,16 +83,16 @@ impl<'a> Kept<'a> {
     }
 
     /// Puts what the container's files hold now in the place of what was
-    /// delivered, and says whether that is anything else.
+    /// delivered, by the files' numbers, and says whether that is anything else.
     ///
     /// All of it is the container's: what is no plain file of text within
     /// [`MAX_SIZE`] is passed over, and what was delivered stays.
-    pub fn update(self, payload: &mut Payload) -> bool {
+    pub fn update<'f>(self, delivered: impl Iterator<Item = &'f mut CredentialFile>) -> bool {
         let Some(tmpfs) = self.mounted() else {
             return false;
         };
         let mut changed = false;
-        for (at, file) in payload.files.iter_mut().enumerate() {
+        for (at, file) in delivered.enumerate() {
             let Delivery::Bind { content } = &mut file.delivery else {
                 continue;
             };

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::identity::Identity;
+use crate::payload::Payload;
 use crate::tmpfs::Tmpfs;
 
 /// A container's folder on tmpfs, in a mount namespace of the test's own.
@@ -54,7 +55,7 @@ impl Room {
         });
         let files: Vec<_> = files.collect();
         let mut payload: Payload = serde_json::from_value(json!({ "files": files })).unwrap();
-        let changed = self.kept().update(&mut payload);
+        let changed = self.kept().update(payload.files.iter_mut());
         let contents = payload.files.iter().map(|file| match &file.delivery {
             Delivery::Bind { content } => content.expose().to_owned(),
             other => unreachable!("{other:?}"),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::container_user::ContainerUser;
-use crate::payload::{Delivery, Payload, Place, VariableName};
+use crate::payload::{CredentialFile, Delivery, Payload, Place, VariableName, Without};
 use crate::secret::Secret;
 use crate::seed;
 use crate::ticket::{Handle, PolicyRequest};
@@ -27,6 +27,10 @@ pub struct Record {
     /// payload sets or takes away. An exec that brings another value had it
     /// from its user, whose word wins.
     pub configured: Vec<Configured>,
+    /// Whether a hook alone serves it, which can set no variable and is not
+    /// asked at an exec.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hook_alone: bool,
     /// What former payloads planted and this one does not want any more, until
     /// a hook could take it out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -85,6 +89,36 @@ impl Record {
         !self.payload.files.is_empty() || !self.surplus.is_empty()
     }
 
+    /// The record as far as a hook alone can deliver it. What is kept is the
+    /// whole one, since by its variables the resolver tells what came from the
+    /// shell at launch.
+    ///
+    /// # Errors
+    /// The names of the variables that nothing stands for.
+    pub fn without_variables(&self) -> Result<Self, Vec<VariableName>> {
+        Ok(Self {
+            origin: self.origin.clone(),
+            request: None,
+            payload: self.payload.without_variables()?,
+            user: self.user.clone(),
+            configured: Vec::new(),
+            hook_alone: self.hook_alone,
+            surplus: self.surplus.clone(),
+        })
+    }
+
+    /// The files that were delivered by it, in the order of their numbers on
+    /// the container's own tmpfs.
+    pub fn delivered_mut(&mut self) -> impl Iterator<Item = &mut CredentialFile> {
+        let alone = self.hook_alone;
+        let variables = self.payload.env.iter_mut().filter(move |_| alone);
+        let standing_in = variables.filter_map(|variable| match &mut variable.without {
+            Without::File(file) => Some(file),
+            Without::Nothing | Without::Needless => None,
+        });
+        self.payload.files.iter_mut().chain(standing_in)
+    }
+
     /// Takes a new payload in place of the one that it was given last.
     pub fn renew(&mut self, payload: Payload) {
         let former = std::mem::replace(&mut self.payload, payload);
@@ -137,6 +171,7 @@ mod tests {
             payload,
             user: None,
             configured: Vec::new(),
+            hook_alone: false,
             surplus: Vec::new(),
         }
     }
@@ -194,5 +229,31 @@ mod tests {
         let text = serde_json::to_string(&record(Payload::default())).unwrap();
         assert!(!text.contains("surplus"), "{text}");
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap().surplus, []);
+    }
+
+    #[test]
+    fn a_file_that_stands_for_a_variable_is_delivered_by_a_hook_alone() {
+        let file =
+            |path: &str| json!({"place": {"path": path}, "delivery": {"bind": {"content": path}}});
+        let payload = json!({
+            "env": [
+                {"name": "A", "value": "a", "without": "needless"},
+                {"name": "B", "value": "b", "without": {"file": file("for-b")}},
+            ],
+            "files": [file("own")],
+        });
+        let mut record = record(serde_json::from_value(payload).unwrap());
+        let paths = |record: &mut Record| -> Vec<String> {
+            let files = record.delivered_mut();
+            files
+                .map(|file| file.place.path.as_str().to_owned())
+                .collect()
+        };
+        assert_eq!(paths(&mut record), ["own"]);
+        record.hook_alone = true;
+        assert_eq!(paths(&mut record), ["own", "for-b"]);
+        // By the same numbers the delivery counts.
+        let mut delivered = record.without_variables().unwrap();
+        assert_eq!(paths(&mut delivered), ["own", "for-b"]);
     }
 }

@@ -126,7 +126,7 @@ fn pass(low_level: &LowLevel, arguments: &Arguments) -> Result<ExitCode, Error> 
 
 /// Forgets containers that are gone. Trouble with that is no reason to fail
 /// the call at hand.
-fn sweep(log: &Log) {
+pub(crate) fn sweep(log: &Log) {
     // Who is no root, of a rootless engine's either, has no business here.
     if !rustix::process::geteuid().is_root() {
         return;

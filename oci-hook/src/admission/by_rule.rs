@@ -147,6 +147,7 @@ impl Admission<'_> {
             payload: Payload::default(),
             user: None,
             configured: Vec::new(),
+            hook_alone: false,
             surplus: Vec::new(),
         });
         record.origin = origin;

@@ -1,25 +1,32 @@
 //! The OCI hook of docker-jackin: state on standard input, files delivered.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use jackin_oci_hook::{hook, raw};
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|word| word == "--version")
-    {
+    let verb = std::env::args_os().nth(1).unwrap_or_default();
+    if verb == "--version" {
         println!("docker-jackin-hook {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    let ready = raw::close_inherited_fds()
-        .map_err(|error| hook::Error::Precaution("close inherited fds", error))
-        .and_then(|()| hook::take_precautions());
-    match ready.and_then(|()| hook::run(std::io::stdin())) {
+    match run(&verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("docker-jackin: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(verb: &OsStr) -> Result<(), hook::Error> {
+    raw::close_inherited_fds()
+        .map_err(|error| hook::Error::Precaution("close inherited fds", error))?;
+    hook::take_precautions()?;
+    if verb == "redeem" {
+        hook::redeem::run(std::io::stdin())
+    } else {
+        hook::run(std::io::stdin())
     }
 }

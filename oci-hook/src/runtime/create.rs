@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::arguments::{Arguments, Verb};
 use super::log::Log;
 use super::low_level::{self, LowLevel};
-use super::{Error, hide_memory, pass};
+use super::{Error, hide_memory, pass, sweep};
 use crate::admission::{self, Admission, Applicant, Grounds};
 use crate::config::Config;
 use crate::container::{Container, ContainerId};
@@ -58,7 +58,7 @@ pub fn start(
         forget(arguments, &root)?;
         return pass(low_level, arguments);
     };
-    super::sweep(log);
+    sweep(log);
     let store = Store::open_or_create()?;
     let admission = Admission {
         store: &store,

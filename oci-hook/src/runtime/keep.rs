@@ -62,7 +62,7 @@ pub fn before_start(
 /// kept stays as it was.
 fn take_over(container: &Container, record: &mut Record, log: &Log) {
     let former = record.payload.clone();
-    if !container.kept().update(&mut record.payload) {
+    if !container.kept().update(record.delivered_mut()) {
         return;
     }
     if let Err(error) = container.save(record) {

@@ -27,6 +27,14 @@ impl Log {
         }
     }
 
+    /// Standard error, from where runc takes a hook's words.
+    pub fn standard_error() -> Self {
+        Self {
+            path: None,
+            json: false,
+        }
+    }
+
     /// Says why the call failed.
     pub fn error(&self, error: &impl fmt::Display) {
         self.line("error", error);

@@ -1,0 +1,201 @@
+//! `redeem`: serving a container that has no wrapper, from a folder of hooks or
+//! as a device (CDI).
+//!
+//! A hook cannot change what the container's process is given, so no variable
+//! is set: files stand for them, or the container is refused. Nor is it asked at
+//! an exec. The bundle is the engine's and may lie on a disk: it is read, and
+//! nothing is written to it.
+//!
+//! What is known of the container lies where the wrapper keeps it, and is used
+//! again when the container restarts. No hook is run when a container is
+//! removed, only when it ends (`poststop`), and it may start again after that.
+//! So what is known goes with the first call, of the hook or of the wrapper, that
+//! finds the engine to have forgotten the container, at the latest with a reboot.
+//!
+//! runc shows what a failed hook said; crun does with the annotation
+//! `run.oci.hooks.stderr`, which names a file.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::{Error, keep_surplus, read_config, read_state, wrapped};
+use crate::admission::{Admission, Applicant, Grounds};
+use crate::config::Config;
+use crate::delivery::{self, Target};
+use crate::engine_record::EngineRecord;
+use crate::payload::{Payload, VariableName};
+use crate::record::Record;
+use crate::runtime::{self, log::Log};
+use crate::spec::{self, Spec};
+use crate::state::State;
+use crate::store::Store;
+use crate::{file, policy};
+
+/// Far longer than a process's line in `/proc`.
+const MAX_STAT: u64 = 4096;
+
+/// Serves the container whose state is on standard input.
+///
+/// For one that the wrapper serves, and for one that is stopped, there is
+/// nothing to do, and that is success.
+pub fn run(stdin: impl AsFd) -> Result<(), Error> {
+    let state = read_state(stdin)?;
+    let log = Log::standard_error();
+    runtime::sweep(&log);
+    match state.pid {
+        Some(pid) if wrapped(&state)?.is_none() => serve(&state, pid, &log),
+        _ => Ok(()),
+    }
+}
+
+fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
+    let config = state.bundle.join("config.json");
+    let bytes = read_config(&config)?;
+    let spec = Spec::from_json(&bytes)?;
+    // A hook is not told of the runtime's state folder. Its bundle is a
+    // container's own, at each start the same.
+    let applicant = Applicant {
+        id: &state.id,
+        root: &state.bundle,
+        bundle: &state.bundle,
+        config: &config,
+        spec: &spec,
+        engine: &EngineRecord::find(&spec, &state.bundle, &state.id)?,
+    };
+    let grounds = match Grounds::of(&applicant, log)? {
+        // Where there is a policy, the hook is run for every container.
+        None if applicant.engine.sandbox || policy::is_there() => return Ok(()),
+        None => return Err(Error::NoTicket),
+        Some(Grounds::Ticket {
+            by_variable: true, ..
+        }) => return Err(Error::ByVariable),
+        Some(grounds) => grounds,
+    };
+    match admit(&applicant, &grounds, pid, log) {
+        Err(error) if grounds.starts_without() => {
+            log.warn(&format!("the container starts without a login: {error}"));
+            Ok(())
+        }
+        served => served,
+    }
+}
+
+fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> Result<(), Error> {
+    let init = init(pid)?;
+    let store = Store::open_or_create()?;
+    if let Some(container) = store.find_in(applicant.root, applicant.id)?
+        && container.has_served(&init)?
+    {
+        return Ok(());
+    }
+    let settings = Config::load()?;
+    let admission = Admission {
+        store: &store,
+        resolver: settings.resolver.as_deref(),
+        log,
+    };
+    let (container, mut record, delivered) =
+        admission.admit(applicant, grounds, |container, mut record| {
+            record.hook_alone = true;
+            let delivered = delivered(applicant.spec, &record)?;
+            container.save(&record)?;
+            Ok::<_, Error>((container, record, delivered))
+        })?;
+    let target = Target::of(applicant.spec, applicant.bundle, &delivered, pid)?;
+    let left = delivery::deliver(pid, &target, &delivered, container.kept());
+    if left.is_err() {
+        // Nobody ever saw these files.
+        let _ = container.drop_kept();
+    }
+    keep_surplus(&container, &mut record, left?)?;
+    Ok(container.mark_served(&init)?)
+}
+
+/// What a hook can deliver of a record, with nothing in the container that
+/// would go before it.
+fn delivered(spec: &Spec<'_>, record: &Record) -> Result<Record, Error> {
+    let delivered = record.without_variables().map_err(Error::NeedsVariables)?;
+    let outranking = outranking(spec, &record.payload)?;
+    if outranking.is_empty() {
+        Ok(delivered)
+    } else {
+        Err(Error::Outranked(outranking))
+    }
+}
+
+/// The variables of the container's own that an agent would use instead of the
+/// files. An empty value counts as not set.
+fn outranking(spec: &Spec<'_>, payload: &Payload) -> Result<Vec<VariableName>, spec::Invalid> {
+    let mut outranking = Vec::new();
+    let unset = payload.unset.iter().map(|name| (name, ""));
+    let set = payload.env.iter();
+    let set = set.map(|variable| (&variable.name, variable.value.expose()));
+    for (name, same) in unset.chain(set) {
+        let own = spec.process().variable(name.as_str())?.unwrap_or_default();
+        if !own.is_empty() && own != same {
+            outranking.push(name.clone());
+        }
+    }
+    Ok(outranking)
+}
+
+/// A process, told from any later one with its pid by when it started (proc(5),
+/// `/proc/PID/stat`).
+fn init(pid: i32) -> Result<String, Error> {
+    let failed = |error| Error::Precaution("read about the container's process", error);
+    let path = format!("/proc/{pid}/stat");
+    let stat = file::read_path(Path::new(&path), MAX_STAT).map_err(failed)?;
+    let stat = String::from_utf8_lossy(&stat);
+    // The name, in brackets, may hold anything; the start is field 22.
+    let start = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(19));
+    let start = start.ok_or_else(|| failed(std::io::ErrorKind::InvalidData.into()))?;
+    Ok(format!("{pid} {start}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload() -> Payload {
+        let file = json!({"place": {"path": "cred"}, "delivery": {"bind": {"content": "c"}}});
+        serde_json::from_value(json!({
+            "env": [{"name": "TOKEN", "value": "ours", "without": {"file": file}}],
+            "unset": ["RIVAL"],
+        }))
+        .unwrap()
+    }
+
+    fn outranking_in(env: &[&str]) -> Vec<String> {
+        let text = json!({"process": {"env": env}}).to_string();
+        let spec = Spec::from_json(text.as_bytes()).unwrap();
+        let names = outranking(&spec, &payload()).unwrap();
+        names.into_iter().map(String::from).collect()
+    }
+
+    #[test]
+    fn a_variable_of_the_containers_that_goes_before_the_login_is_named() {
+        assert_eq!(outranking_in(&["RIVAL=x", "PATH=/bin"]), ["RIVAL"]);
+        assert_eq!(outranking_in(&["TOKEN=theirs"]), ["TOKEN"]);
+        assert_eq!(
+            outranking_in(&["TOKEN=theirs", "RIVAL=x"]),
+            ["RIVAL", "TOKEN"]
+        );
+    }
+
+    #[test]
+    fn an_empty_variable_and_one_with_our_own_value_do_no_harm() {
+        assert!(outranking_in(&["RIVAL=", "TOKEN=ours", "OTHER=x"]).is_empty());
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_pid_and_its_start() {
+        let own = std::process::id().cast_signed();
+        assert_eq!(init(own).unwrap(), init(own).unwrap());
+        assert_ne!(init(own).unwrap(), init(1).unwrap());
+        assert!(init(i32::MAX).is_err());
+    }
+}
