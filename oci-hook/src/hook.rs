@@ -76,7 +76,7 @@ pub enum Error {
     ByVariable,
     /// The login needs variables.
     #[error(
-        "the login needs the variable {}, which a hook cannot set; start the container with \
+        "the login needs {} in the environment, which a hook cannot set; start the container with \
          --runtime docker-jackin", names(.0)
     )]
     NeedsVariables(Vec<VariableName>),
