@@ -27,6 +27,7 @@ use crate::payload::{Payload, VariableName};
 use crate::record::Record;
 use crate::runtime::{self, log::Log};
 use crate::spec::{self, Spec};
+use crate::standing::Standing;
 use crate::state::State;
 use crate::store::Store;
 use crate::{file, policy};
@@ -88,7 +89,9 @@ fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> R
     {
         return Ok(());
     }
-    let settings = Config::load()?;
+    let standing = Standing::of_this_process()
+        .map_err(|error| Error::Precaution("tell whose engine it is", error))?;
+    let settings = Config::load(standing)?;
     let admission = Admission {
         store: &store,
         resolver: settings.resolver.as_deref(),
