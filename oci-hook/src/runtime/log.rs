@@ -8,12 +8,23 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::Arguments;
 
+const PREFIX: &str = "docker-jackin: ";
+
+/// What conmon tells a runtime it calls, for `create` and for `exec`.
+const CONMONS: [&str; 2] = ["_OCI_SYNCPIPE", "_OCI_ATTACHPIPE"];
+
 /// Where messages go: the file of `--log`, since Docker shows an error to its
 /// user only from there, else standard error.
+///
+/// Podman takes that file for the one error of a failed call. It is never
+/// emptied, and where it holds two lines, Podman shows what conmon copied from
+/// standard error instead (Podman 4.3 and 5.4). So under conmon a warning is
+/// kept out of it, and an error goes to both, as those of runc and crun do.
 #[derive(Debug)]
 pub struct Log {
     path: Option<PathBuf>,
     json: bool,
+    under_conmon: bool,
 }
 
 impl Log {
@@ -24,6 +35,7 @@ impl Log {
             json: arguments
                 .global("log-format")
                 .is_some_and(|format| format == "json"),
+            under_conmon: CONMONS.iter().any(|name| std::env::var_os(name).is_some()),
         }
     }
 
@@ -32,24 +44,34 @@ impl Log {
         Self {
             path: None,
             json: false,
+            under_conmon: false,
         }
     }
 
     /// Says why the call failed.
     pub fn error(&self, error: &impl fmt::Display) {
-        self.line("error", error);
+        let written = self.line("error", error);
+        if self.under_conmon || !written {
+            say(error);
+        }
     }
 
     /// Says what is not as it should be, though the call goes on.
     pub fn warn(&self, message: &impl fmt::Display) {
-        self.line("warning", message);
+        if self.under_conmon || !self.line("warning", message) {
+            say(message);
+        }
     }
 
-    fn line(&self, level: &str, message: &impl fmt::Display) {
+    /// Adds a line to the log; says whether there is one that could be written.
+    fn line(&self, level: &str, message: &impl fmt::Display) -> bool {
+        let Some(path) = &self.path else {
+            return false;
+        };
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
-        let message = format!("docker-jackin: {message}");
+        let message = format!("{PREFIX}{message}");
         let line = if self.json {
             let fields =
                 serde_json::json!({"level": level, "msg": message, "time": rfc3339(seconds)});
@@ -57,17 +79,20 @@ impl Log {
         } else {
             format!("time={:?} level={level} msg={message:?}", rfc3339(seconds))
         };
-        let file = self
-            .path
-            .as_ref()
-            .map(|path| OpenOptions::new().append(true).create(true).open(path));
+        let file = OpenOptions::new().append(true).create(true).open(path);
         match file {
-            Some(Ok(mut file)) => {
+            Ok(mut file) => {
                 let _ = writeln!(file, "{line}");
+                true
             }
-            _ => eprintln!("{message}"),
+            Err(_) => false,
         }
     }
+}
+
+/// Says something on standard error.
+fn say(message: &impl fmt::Display) {
+    eprintln!("{PREFIX}{message}");
 }
 
 /// Seconds since 1970 as RFC 3339 in UTC, by Howard Hinnant's
@@ -109,6 +134,7 @@ mod tests {
         let log = Log {
             path: Some(path.clone()),
             json: true,
+            under_conmon: false,
         };
         log.error(&"first\nsecond");
         let text = std::fs::read_to_string(path).unwrap();
@@ -116,5 +142,24 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "error");
         assert_eq!(line["msg"], "docker-jackin: first\nsecond");
+    }
+
+    #[test]
+    fn under_conmon_a_warning_leaves_the_one_line_of_the_log_to_the_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("oci-log");
+        let mut log = Log {
+            path: Some(path.clone()),
+            json: true,
+            under_conmon: true,
+        };
+        log.warn(&"a warning");
+        log.error(&"an error");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("an error"), "{text}");
+        log.under_conmon = false;
+        log.warn(&"a warning");
+        assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 2);
     }
 }
