@@ -159,7 +159,11 @@ fn prepare_by(circumstances: Circumstances<'_>, read: Reader) -> Result<Prepared
         failures.extend(prepared.add_variable(&circumstances, name, variable).err());
     }
     leave_to_the_user(&mut prepared, circumstances.given);
-    together(failures).map_or(Ok(prepared), Err)
+    let failure = match circumstances.shell {
+        Shell::Absent => in_one_line(&failures),
+        Shell::Live(_) | Shell::Gone(_) => together(failures),
+    };
+    failure.map_or(Ok(prepared), Err)
 }
 
 /// The source of each value that can be read at all.
@@ -328,6 +332,13 @@ fn leave_to_the_user(prepared: &mut Prepared, given: &BTreeSet<String>) {
             "{name} is given by a docker flag, which wins; its value shows in `docker inspect`"
         ));
     }
+}
+
+/// Several failures as one line, which is all that an engine's log takes.
+fn in_one_line(failures: &[Failure]) -> Option<Failure> {
+    let messages: Vec<_> = failures.iter().map(|one| one.message.as_str()).collect();
+    let failure = Failure::new(Kind::Configuration, messages.join("; "));
+    (!failures.is_empty()).then_some(failure)
 }
 
 /// Several failures as one, each with all it has to say.

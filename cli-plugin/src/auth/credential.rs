@@ -204,9 +204,14 @@ impl<'a> Search<'a> {
             Some(scope) => format!("chosen by {scope}"),
             None => "by default".to_owned(),
         };
+        let why = match deciding {
+            // Of this failure the engine's log has no more than this line.
+            Held::Failed(error @ SourceError::NobodyThere { .. }) => format!(", and {error}"),
+            _ => String::new(),
+        };
         let mut failure = Failure::new(
             Kind::Configuration,
-            format!("no credential for {agent}: mode {mode} needs one"),
+            format!("no credential for {agent}: mode {mode} needs one{why}"),
         )
         .hint(format!("{agent} auth_forward = \"{mode}\", {by}"))
         .hint(format!("{} was looked for in:", self.need.shown()));

@@ -1,10 +1,11 @@
-//! `docker-jackin resolve`: resolves a request again, as its owner, when the
-//! engine's side starts a container once more.
+//! `docker-jackin resolve`: what the engine's side asks as a container's owner:
+//! a request again when the container starts once more, or what a rule of the
+//! policy gives to one that nobody staged a ticket for.
 
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
-use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
+use jackin_oci_hook::ticket::{Asked, PolicyRequest, Resolution, Resolved, SCHEMA, to_wiped_json};
 use zeroize::Zeroizing;
 
 use crate::agent::Agent;
@@ -12,8 +13,9 @@ use crate::auth::scope::Cell;
 use crate::config::{self, Config};
 use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
-use crate::host::keep_out_of_dumps;
+use crate::host::{Host, keep_out_of_dumps};
 use crate::launch::{LaunchFolder, LaunchId, Login};
+use crate::plugin::global_flags::GlobalFlags;
 use crate::request::{Request, Subject};
 use crate::source::Shell;
 
@@ -23,8 +25,8 @@ const LIMIT: usize = 4 << 20;
 /// Answers the question on standard input on standard output.
 ///
 /// # Errors
-/// Anything that keeps the request from being resolved; the container then
-/// keeps what it had.
+/// Anything that keeps the request from being resolved; a container that had
+/// something then keeps it.
 pub fn resolve() -> Result<(), Failure> {
     keep_out_of_dumps();
     let question = read_question(io::stdin().lock())?;
@@ -60,19 +62,68 @@ fn read_question(from: impl Read) -> Result<Resolution, Failure> {
         })
 }
 
+fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
+    match &question.asked {
+        Asked::Request(request) => {
+            let request = Request::from_raw(request)
+                .map_err(|error| Failure::new(Kind::Configuration, error))?;
+            let host = request.host();
+            let config = config::load(&request.config_file, &host)?;
+            payload(request, &config, &host, Shell::Gone(&question.payload), now)
+        }
+        Asked::Policy(asked) => {
+            let host = Host::of_this_process()?;
+            let file = config::path_of(&GlobalFlags::default(), &host);
+            let config = config::load(&file, &host)?;
+            let request = request_of_rule(asked, &config, &host)?;
+            payload(request, &config, &host, Shell::Absent, now)
+        }
+    }
+}
+
+/// What a rule asks for, as a launch would have asked for it.
+fn request_of_rule(
+    asked: &PolicyRequest,
+    config: &Config,
+    host: &Host,
+) -> Result<Request, Failure> {
+    let known = |found: Result<&str, Failure>| {
+        found.map(str::to_owned).map_err(|failure| {
+            let message = format!("{} in {}", failure.message, config.file.display());
+            Failure::new(Kind::Configuration, message)
+        })
+    };
+    let subject = match &asked.role {
+        Some(role) => Subject::Role(known(config.known_role(role))?),
+        None => Subject::Image {
+            image: asked.image.clone().unwrap_or_default(),
+            agents: asked.agents.clone(),
+        },
+    };
+    let launch = LaunchId::random().map_err(|error| {
+        let message = format!("failed to draw a launch's id: {error}");
+        Failure::new(Kind::Internal, message)
+    })?;
+    let mut request = Request::new(subject, launch, config.file.clone(), host);
+    let workspace = asked.workspace.as_deref();
+    request.workspace = workspace
+        .map(|name| known(config.known_workspace(name)))
+        .transpose()?;
+    Ok(request)
+}
+
 /// The payload as the configuration and the logins of today have it. What
 /// came from the shell at launch is kept from the last payload.
-fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
-    let Asked::Request(request) = &question.asked else {
-        return Err(Failure::new(Kind::Usage, "no policy is resolved yet"));
-    };
-    let mut request =
-        Request::from_raw(request).map_err(|error| Failure::new(Kind::Configuration, error))?;
-    let host = request.host();
-    let config = config::load(&request.config_file, &host)?;
-    let agents = agents(&request, &config)?;
+fn payload(
+    mut request: Request,
+    config: &Config,
+    host: &Host,
+    shell: Shell<'_>,
+    now: SystemTime,
+) -> Result<Resolved, Failure> {
+    let agents = agents(&request, config)?;
     let prepared = delivery::prepare(Circumstances {
-        config: &config,
+        config,
         cell: Cell {
             workspace: request.workspace.as_deref(),
             role: request.subject.role(),
@@ -82,8 +133,8 @@ fn answer(question: &Resolution, now: SystemTime) -> Result<Resolved, Failure> {
         modes_at_launch: &request.modes,
         logins_at_launch: &request.logins,
         sources_at_launch: &request.sources,
-        host: &host,
-        shell: Shell::Gone(&question.payload),
+        host,
+        shell,
         now,
     })?;
     keep_up(&request.launch, &prepared, host.uid());
@@ -121,7 +172,8 @@ fn agents(request: &Request, config: &Config) -> Result<Vec<Agent>, Failure> {
                     Failure::new(Kind::Configuration, message)
                 })
             });
-            agents.collect()
+            let agents: Vec<Agent> = agents.collect::<Result<_, _>>()?;
+            Ok(Agent::each_once_or_claude(&agents))
         }
     }
 }

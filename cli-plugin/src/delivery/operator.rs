@@ -9,7 +9,7 @@ use crate::agent::Agent;
 use crate::auth::scope::{Effective, effective_variables};
 use crate::config::Value;
 use crate::failure::{Failure, Kind};
-use crate::source::{Source, SourceError};
+use crate::source::{Shell, Source, SourceError};
 
 /// The operator variables that are to be read.
 ///
@@ -52,7 +52,15 @@ pub(super) fn variable(
         Err(error) => {
             let file = circumstances.config.file.display();
             let line = value.line;
-            let message = format!("no value for {name} ({file}:{line}): {error}");
+            let why = match (circumstances.shell, &error) {
+                // It goes to the engine's log, which lies on a disk, and so the
+                // words of a program that failed do not.
+                (Shell::Absent, SourceError::Asked { .. }) => {
+                    "`docker jackin doctor --resolve` says why".to_owned()
+                }
+                _ => error.to_string(),
+            };
+            let message = format!("no value for {name} ({file}:{line}): {why}");
             let failure = Failure::new(Kind::Configuration, message);
             Err(match error.hint() {
                 Some(hint) => failure.hint(hint),

@@ -47,6 +47,15 @@ pub enum SourceError {
         /// The source of today.
         shown: String,
     },
+    /// A source that needs its user, where a policy starts a container.
+    #[error(
+        "{shown} needs its user, and nobody is there when a policy starts a container; keep the \
+         value in a file or with a credential helper"
+    )]
+    NobodyThere {
+        /// The source.
+        shown: String,
+    },
     /// A path that depends on the folder the command is given in.
     #[error("`file:` wants an absolute path, or one that begins with ~/")]
     RelativeFile,

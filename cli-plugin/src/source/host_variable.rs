@@ -13,6 +13,8 @@ pub enum Shell<'a> {
     Live(&'a Host),
     /// The shell is gone; this is what the container was given then.
     Gone(&'a Payload),
+    /// There never was one: a policy started the container, and nobody.
+    Absent,
 }
 
 impl Shell<'_> {
@@ -20,7 +22,7 @@ impl Shell<'_> {
     pub(super) fn read(self, name: &str) -> Result<SecretString, SourceError> {
         let value = match self {
             Self::Live(host) => host.variable_os(name),
-            Self::Gone(_) => None,
+            Self::Gone(_) | Self::Absent => None,
         };
         let value = value.ok_or_else(|| SourceError::Unset {
             name: name.to_owned(),

@@ -75,11 +75,14 @@ fn step(host: &Host, wanted: &Wanted<'_>, questions: &mut Questions) -> Step {
         Ok(source) => source,
         Err(error) => return Step::Done(Err(error)),
     };
-    if let Shell::Gone(_) = wanted.shell {
-        if source.needs_its_user() {
-            return Step::Done(wanted.keep(&source));
+    match wanted.shell {
+        Shell::Live(_) => {}
+        Shell::Gone(_) if source.needs_its_user() => return Step::Done(wanted.keep(&source)),
+        Shell::Absent if source.needs_its_user() => {
+            let shown = source.to_string();
+            return Step::Done(Err(SourceError::NobodyThere { shown }));
         }
-        questions.nobody_is_there();
+        Shell::Gone(_) | Shell::Absent => questions.nobody_is_there(),
     }
     let kept = wanted.keep(&source).ok();
     let question = match source {

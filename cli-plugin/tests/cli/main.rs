@@ -24,6 +24,7 @@ mod test_plugin;
 mod test_ps_command;
 mod test_purge_command;
 mod test_resolve_command;
+mod test_resolve_policy;
 mod test_role_command;
 mod test_run_command;
 mod test_run_image;
