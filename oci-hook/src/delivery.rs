@@ -6,17 +6,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags};
-use rustix::process::{Gid, Uid};
+use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::append;
-use crate::file;
-use crate::id_map::IdMap;
+use crate::container_user::ContainerUser;
 use crate::identity::{Identity, Users};
 use crate::kept::Kept;
 use crate::mounts::Mounts;
-use crate::passwd;
-use crate::payload::{ContainerPath, CredentialFile, Delivery, Payload, Place};
+use crate::payload::{ContainerPath, Delivery, Payload, Place};
+use crate::recipient::{self, Ids, Recipient};
 use crate::record::{Record, Surplus};
 use crate::rootfs::Rootfs;
 use crate::secret::Secret;
@@ -35,19 +34,12 @@ pub enum Error {
     /// The bundle's `config.json` is not valid.
     #[error("the bundle's config.json cannot be used: {0}")]
     Spec(#[from] spec::Invalid),
-    /// The container's user has no id outside its user namespace.
-    #[error("id {0} of the container's process is not mapped in its user namespace")]
-    Unmapped(u32),
+    /// Nobody can be given the files.
+    #[error(transparent)]
+    Recipient(#[from] recipient::Error),
     /// A place in the container cannot be used.
     #[error(transparent)]
     Rootfs(#[from] trouble::Error),
-    /// The container's user stands too far back in a large `/etc/passwd`.
-    #[error(
-        "/etc/passwd in the container has no entry of uid {0} in its first {max} bytes; set HOME \
-         for the container",
-        max = passwd::MAX_SIZE
-    )]
-    Passwd(u32),
     /// The process that the engine named is not in a container.
     #[error("process {0} has no mount namespace of its own")]
     NoNamespace(i32),
@@ -66,9 +58,12 @@ pub enum Error {
 pub struct Target {
     /// The rootfs, an absolute path in the container's mount namespace.
     rootfs: PathBuf,
-    /// The container's users, in our ids.
+    /// The user that is to be given the files, where it is not the process's.
+    named: Option<ContainerUser>,
+    ids: Ids,
+    /// The users of the container's process, in our ids.
     users: Users,
-    /// The user's id as the container has it.
+    /// The id of its user as the container has it.
     uid_inside: u32,
     cwd: PathBuf,
     home: Option<PathBuf>,
@@ -93,47 +88,32 @@ impl Target {
             Some(moved) => folder(moved.variable.as_str()),
             None => Ok(None),
         });
+        let ids = Ids::of(pid)?;
         Ok(Self {
             rootfs: bundle.join(spec.root()?.unwrap_or_else(|| "rootfs".into())),
-            users: users(&user, pid)?,
+            named: record.user.clone(),
+            users: Users {
+                user: ids.outside(&user)?,
+                root: ids.outside(&spec::User::default())?,
+            },
+            ids,
             uid_inside: user.uid,
             cwd: process.cwd()?,
             home: folder("HOME")?,
             moved: moved.collect::<Result<_, _>>()?,
         })
     }
-}
 
-/// The container's users, as they are called outside of its user namespace.
-fn users(inside: &spec::User, pid: i32) -> Result<Users, Error> {
-    let read = failed("read the ids of the container's user namespace");
-    let users = IdMap::of_users(pid).map_err(&read)?;
-    let groups = IdMap::of_groups(pid).map_err(&read)?;
-    let uid = |id| {
-        users
-            .outside(id)
-            .map(Uid::from_raw)
-            .ok_or(Error::Unmapped(id))
-    };
-    let gid = |id| {
-        groups
-            .outside(id)
-            .map(Gid::from_raw)
-            .ok_or(Error::Unmapped(id))
-    };
-    let further = inside.additional_gids.iter().map(|id| gid(*id));
-    Ok(Users {
-        user: Identity {
-            uid: uid(inside.uid)?,
-            gid: gid(inside.gid)?,
-            groups: further.collect::<Result<_, _>>()?,
-        },
-        root: Identity {
-            uid: uid(0)?,
-            gid: gid(0)?,
-            groups: Vec::new(),
-        },
-    })
+    fn recipient(&self, rootfs: &Rootfs) -> Result<Recipient, recipient::Error> {
+        if let Some(named) = &self.named {
+            return recipient::named(rootfs, &self.ids, named);
+        }
+        let home = self.home.as_deref();
+        Ok(Recipient {
+            user: self.users.user.clone(),
+            home: recipient::home_of_process(rootfs, self.uid_inside, home, &self.cwd)?,
+        })
+    }
 }
 
 /// Where a record has something to do: first its payload's files, then what
@@ -157,7 +137,11 @@ pub fn deliver(
     let tmpfs = secret_files(&target.users.user, payload, kept)?;
     enter_mount_namespace(pid)?;
     let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
-    let home = home(&rootfs, target)?;
+    let Recipient { user, home } = target.recipient(&rootfs)?;
+    if let Some(tmpfs) = tmpfs.as_ref().filter(|_| target.named.is_some()) {
+        give(tmpfs, payload, &user).map_err(failed("give the container's tmpfs to its user"))?;
+    }
+    let rootfs = rootfs.with_user(user);
     // What goes comes before what is put there, maybe in the same file.
     let left = retract(&rootfs, &home, target, record);
     let spots = spots(&rootfs, &home, target, payload)?;
@@ -221,12 +205,7 @@ fn secret_files(
     payload: &Payload,
     kept: Kept<'_>,
 ) -> Result<Option<Tmpfs>, Error> {
-    let secrets: Vec<(usize, &Secret)> = payload
-        .files
-        .iter()
-        .enumerate()
-        .filter_map(secret)
-        .collect();
+    let secrets: Vec<_> = secrets(payload).collect();
     if secrets.is_empty() {
         return Ok(None);
     }
@@ -243,11 +222,22 @@ fn secret_files(
         .map_err(failed("keep the container's tmpfs on the engine's side"))
 }
 
-fn secret((at, file): (usize, &CredentialFile)) -> Option<(usize, &Secret)> {
-    match &file.delivery {
+/// Gives the tmpfs to a user who was not known before the container was
+/// entered. Nothing in the container sees it yet.
+fn give(tmpfs: &Tmpfs, payload: &Payload, user: &Identity) -> Result<(), Errno> {
+    for (at, _) in secrets(payload) {
+        tmpfs.give(&file_name(at), user)?;
+    }
+    tmpfs.give_root(user)
+}
+
+/// A payload's secret files, by their number in it.
+fn secrets(payload: &Payload) -> impl Iterator<Item = (usize, &Secret)> {
+    let files = payload.files.iter().enumerate();
+    files.filter_map(|(at, file)| match &file.delivery {
         Delivery::Bind { content } => Some((at, content)),
         Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
-    }
+    })
 }
 
 fn enter_mount_namespace(pid: i32) -> Result<(), Error> {
@@ -263,24 +253,6 @@ fn enter_mount_namespace(pid: i32) -> Result<(), Error> {
     }
     move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Mount))
         .map_err(failed("enter the container's mount namespace"))
-}
-
-/// The user's home folder as the low-level runtime sees it: `HOME`, else the
-/// entry in `/etc/passwd`, else `/`.
-fn home(rootfs: &Rootfs, target: &Target) -> Result<PathBuf, Error> {
-    if let Some(home) = &target.home {
-        return Ok(Path::new("/").join(&target.cwd).join(home));
-    }
-    let Ok(file) = rootfs.read_file(Path::new("/etc/passwd")) else {
-        return Ok("/".into());
-    };
-    let bytes = file::read_start(file, passwd::MAX_SIZE)
-        .map_err(failed("read the container's /etc/passwd"))?;
-    match passwd::by_uid(&bytes, target.uid_inside) {
-        Some(entry) => Ok(Path::new("/").join(entry.home)),
-        None if bytes.len() as u64 >= passwd::MAX_SIZE => Err(Error::Passwd(target.uid_inside)),
-        None => Ok("/".into()),
-    }
 }
 
 /// The path of a place, from the container's root.

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::payload::CredentialFile;
 use crate::record::Origin;
 
 fn target(spec: &serde_json::Value, payload: &Payload) -> Result<Target, Error> {
@@ -64,44 +65,4 @@ fn scenario_36_a_variable_of_the_container_moves_a_file() {
         path(&["CLAUDE_CONFIG_DIR=conf"]),
         Path::new("/srv/conf/.claude.json")
     );
-}
-
-#[test]
-fn scenario_49_home_is_home_else_passwds_else_the_root() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("etc")).unwrap();
-    std::fs::write(
-        folder.path().join("etc/passwd"),
-        "dev:x:1000:1000::/home/dev:\n",
-    )
-    .unwrap();
-    let users = Users {
-        user: Identity::ROOT,
-        root: Identity::ROOT,
-    };
-    let rootfs = Rootfs::open(folder.path(), users).unwrap();
-    let home_of = |env: &[&str], uid: u32| {
-        let spec = json!({"process": {"env": env, "cwd": "/srv", "user": {"uid": uid, "gid": 0}}});
-        home(&rootfs, &target(&spec, &Payload::default()).unwrap())
-    };
-    assert_eq!(home_of(&["HOME=/data"], 1000).unwrap(), Path::new("/data"));
-    assert_eq!(home_of(&["HOME=rel"], 1000).unwrap(), Path::new("/srv/rel"));
-    assert_eq!(home_of(&["HOME="], 1000).unwrap(), Path::new("/home/dev"));
-    assert_eq!(home_of(&[], 4711).unwrap(), Path::new("/"));
-
-    let giant = std::fs::File::create(folder.path().join("etc/passwd")).unwrap();
-    giant.set_len(1 << 30).unwrap();
-    assert!(matches!(home_of(&[], 1000), Err(Error::Passwd(1000))));
-
-    std::fs::remove_file(folder.path().join("etc/passwd")).unwrap();
-    let mode = Mode::from_raw_mode(0o644);
-    fs::mknodat(
-        fs::CWD,
-        folder.path().join("etc/passwd"),
-        fs::FileType::Fifo,
-        mode,
-        0,
-    )
-    .unwrap();
-    assert_eq!(home_of(&[], 1000).unwrap(), Path::new("/"));
 }

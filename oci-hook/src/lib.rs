@@ -26,6 +26,7 @@ pub mod payload;
 pub mod policy;
 pub mod raw;
 pub mod raw_object;
+pub mod recipient;
 pub mod record;
 pub mod redeem;
 pub mod rootfs;

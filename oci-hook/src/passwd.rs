@@ -18,6 +18,8 @@ pub const MAX_SIZE: u64 = 4 << 20;
 pub struct Entry {
     /// The login name.
     pub name: Vec<u8>,
+    /// The user.
+    pub uid: u32,
     /// The primary group.
     pub gid: u32,
     /// The home folder, as it is written.
@@ -34,17 +36,25 @@ pub fn home_on_host(uid: u32) -> io::Result<Option<PathBuf>> {
 
 /// The first entry with a user id (passwd(5)).
 pub fn by_uid(passwd: &[u8], uid: u32) -> Option<Entry> {
-    passwd.split(|byte| *byte == b'\n').find_map(|line| {
+    entries(passwd).find(|entry| entry.uid == uid)
+}
+
+/// The first entry with a name.
+pub fn by_name(passwd: &[u8], name: &[u8]) -> Option<Entry> {
+    entries(passwd).find(|entry| entry.name == name)
+}
+
+fn entries(passwd: &[u8]) -> impl Iterator<Item = Entry> {
+    passwd.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let _password = fields.next()?;
-        if number(fields.next()?)? != uid {
-            return None;
-        }
+        let uid = number(fields.next()?)?;
         let gid = number(fields.next()?)?;
         let home = fields.nth(1)?;
         Some(Entry {
             name: name.to_vec(),
+            uid,
             gid,
             home: OsString::from_vec(home.to_vec()).into(),
         })
@@ -90,6 +100,15 @@ mod tests {
         assert_eq!(entry.home, PathBuf::from("/home/dev"));
         assert_eq!(by_uid(passwd, 7), None);
         assert_eq!(by_uid(b"", 0), None);
+    }
+
+    #[test]
+    fn of_two_entries_with_one_name_the_first_counts() {
+        let passwd = b"dev:x:nobody:1::/broken:\ndev:x:1000:100::/home/dev:\ndev:x:0:0::/root:";
+        let entry = by_name(passwd, b"dev").unwrap();
+        assert_eq!((entry.uid, entry.gid), (1000, 100));
+        assert_eq!(by_name(passwd, b"de"), None);
+        assert_eq!(by_name(b":x:0:0::/root:", b""), None);
     }
 
     #[test]

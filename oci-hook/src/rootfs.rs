@@ -43,6 +43,13 @@ impl Rootfs {
             .map_err(|error| Trouble::of("open the rootfs", error).at(path))
     }
 
+    /// The same for another user of the container's.
+    #[must_use]
+    pub fn with_user(mut self, user: Identity) -> Self {
+        self.users.user = user;
+        self
+    }
+
     /// Who may do what in it.
     pub fn users(&self) -> &Users {
         &self.users

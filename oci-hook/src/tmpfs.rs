@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs;
+use rustix::fs::{self, AtFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
@@ -63,6 +63,18 @@ impl Tmpfs {
         let file = file::write_new(&self.mount, name, content)?;
         fs::fchown(&file, Some(owner.uid), Some(owner.gid))?;
         Ok(())
+    }
+
+    /// Gives one of its files to another owner.
+    pub fn give(&self, name: &str, owner: &Identity) -> Result<(), Errno> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        fs::chownat(&self.mount, name, Some(owner.uid), Some(owner.gid), flags)
+    }
+
+    /// Gives its root folder to another owner.
+    pub fn give_root(&self, owner: &Identity) -> Result<(), Errno> {
+        let flags = AtFlags::EMPTY_PATH;
+        fs::chownat(&self.mount, "", Some(owner.uid), Some(owner.gid), flags)
     }
 
     /// Mounts it on a folder of ours, privately, and goes on with a clone of
