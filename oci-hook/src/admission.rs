@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use by_rule::{ByRule, RuleError};
 
 use crate::container::{self, Container, ContainerId, Marker};
-use crate::engine_record::EngineRecord;
+use crate::engine_record::{Doubt, EngineRecord};
 use crate::policy;
 use crate::record::{Origin, Record};
 use crate::redeem::{self, Bearer};
@@ -37,12 +37,15 @@ pub enum Error {
     /// What should be a handle is none.
     #[error("the container's ticket cannot be used: {0}")]
     Handle(#[from] crate::ticket::InvalidHandle),
-    /// The image asks for a delivery, and only the engine's user may.
-    #[error(
-        "ticket {0} is named by the image's own ENV, and not by who starts the container; take \
-         DOCKER_JACKIN_TICKET out of the image, or start with -e DOCKER_JACKIN_TICKET="
-    )]
-    NamedByImage(String),
+    /// The image asks for a delivery, or may have, and only the engine's user
+    /// may.
+    #[error("ticket {handle} {}", in_words(*.doubt))]
+    Doubted {
+        /// The handle, cut short.
+        handle: String,
+        /// Why it may not be the user's wish.
+        doubt: Doubt,
+    },
     /// The ticket is not redeemed.
     #[error("ticket {handle} cannot be used: {source}")]
     Redeem {
@@ -64,6 +67,27 @@ pub enum Error {
     /// The clock stands before 1970.
     #[error("the system's clock stands before 1970; set it")]
     Clock,
+}
+
+fn in_words(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::ImagesVariable => {
+            "is named by the image's own ENV, and not by who starts the container; take \
+             DOCKER_JACKIN_TICKET out of the image, or start with -e DOCKER_JACKIN_TICKET="
+        }
+        Doubt::UnknownVariable => {
+            "is named by the variable DOCKER_JACKIN_TICKET, and whether that is the image's own \
+             cannot be told here; name it with --annotation dev.jackin.ticket= instead"
+        }
+        Doubt::ImagesAnnotation => {
+            "is named by an annotation of the image, and not by who starts the container; take \
+             dev.jackin.ticket out of the image's manifest"
+        }
+        Doubt::UnknownAnnotation => {
+            "is named by an annotation, and whether that is the image's own, which this Podman \
+             copies, cannot be told; use Podman 4.7 or newer"
+        }
+    }
 }
 
 /// A quick look that spares most containers the reading of their
@@ -237,15 +261,22 @@ impl Admission<'_> {
         applicant: &Applicant<'_>,
     ) -> Result<Record, Error> {
         let engine = applicant.engine;
-        if by_variable && engine.image_sets(HANDLE_VARIABLE, &handle.expose()) {
-            return Err(Error::NamedByImage(handle.masked()));
+        let doubt = if by_variable {
+            engine.doubt_variable(HANDLE_VARIABLE, &handle.expose())
+        } else {
+            engine.doubt_annotation(HANDLE_ANNOTATION, &handle.expose())
+        };
+        if let Some(doubt) = doubt {
+            let handle = handle.masked();
+            return Err(Error::Doubted { handle, doubt });
         }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_err(|_| Error::Clock)?;
         let bearer = Bearer {
             id: applicant.id,
-            image: engine.image.clone(),
+            image: engine.image.as_deref(),
+            image_id: engine.image_id.as_deref(),
         };
         let ticket =
             redeem::redeem(self.store, handle, &bearer, now.as_secs()).map_err(|source| {

@@ -4,11 +4,15 @@
 //!
 //! The files are the engine's. One that is missing or odd says "not known".
 
+mod containerd;
+mod crio;
 mod docker;
+mod podman;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{self, Mode};
 use serde::de::DeserializeOwned;
 
 use crate::container::ContainerId;
@@ -41,20 +45,44 @@ pub struct EngineRecord {
     pub sandbox: bool,
 }
 
-/// The engines whose files are read.
+/// The engines whose files or marks are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Docker, rootful or rootless.
     Docker,
+    /// Podman, rootful or rootless.
+    Podman,
+    /// containerd without Docker: Kubernetes through its CRI, or `ctr`.
+    Containerd,
+    /// CRI-O.
+    Crio,
     /// Any other: no more than the bundle is known.
     Unknown,
+}
+
+/// Why a container's handle may not be its user's wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The image has the variable.
+    ImagesVariable,
+    /// The image may have the variable, and its user has better means.
+    UnknownVariable,
+    /// The image has the annotation.
+    ImagesAnnotation,
+    /// The image may have the annotation, and the engine copies those.
+    UnknownAnnotation,
 }
 
 impl EngineRecord {
     /// Finds what is known of a container.
     pub fn find(spec: &Spec<'_>, bundle: &Path, id: &ContainerId) -> Result<Self, Invalid> {
-        let sources = spec.mount_sources()?;
-        if let Some(record) = docker::find(&sources, id) {
+        if let Some(record) = docker::find(spec, id)? {
+            return Ok(record);
+        }
+        if let Some(record) = podman::find(spec, bundle, id)? {
+            return Ok(record);
+        }
+        if let Some(record) = containerd::find(spec, bundle, id)? {
             return Ok(record);
         }
         Ok(Self::of(Engine::Unknown, bundle))
@@ -69,21 +97,116 @@ impl EngineRecord {
             image_id: None,
             image_env: None,
             image_annotations: None,
-            annotations_are_the_users: engine == Engine::Docker,
+            annotations_are_the_users: matches!(engine, Engine::Docker | Engine::Containerd),
             sandbox: false,
         }
     }
 
-    /// Whether the image itself sets a variable to this value.
-    pub fn image_sets(&self, name: &str, value: &str) -> bool {
+    /// Whether a variable of this value may be the image's. Docker's users may
+    /// have no other means than a variable, so there it must be known.
+    pub fn doubt_variable(&self, name: &str, value: &str) -> Option<Doubt> {
         let wanted = format!("{name}={value}");
-        let mut env = self.image_env.iter().flatten();
-        env.any(|entry| *entry == wanted)
+        match (&self.image_env, self.engine) {
+            (Some(env), _) => env.contains(&wanted).then_some(Doubt::ImagesVariable),
+            (None, Engine::Docker | Engine::Unknown) => None,
+            (None, _) => Some(Doubt::UnknownVariable),
+        }
+    }
+
+    /// Whether an annotation of this value may be the image's. Of the engines
+    /// that are known, Podman has copied them.
+    pub fn doubt_annotation(&self, name: &str, value: &str) -> Option<Doubt> {
+        if self.annotations_are_the_users {
+            return None;
+        }
+        match &self.image_annotations {
+            Some(annotations) => (annotations.get(name).map(String::as_str) == Some(value))
+                .then_some(Doubt::ImagesAnnotation),
+            None => (self.engine == Engine::Podman).then_some(Doubt::UnknownAnnotation),
+        }
     }
 }
 
 /// Reads a JSON file of an engine's.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let bytes = file::read_path(path, MAX_FILE).ok()?;
+    let file = fs::open(path, file::READ_HOSTILE, Mode::empty()).ok()?;
+    let bytes = file::read_bounded(file, MAX_FILE).ok()?;
     serde_json::from_slice(&bytes).ok()
+}
+
+/// The hexadecimal digits of a digest, fit to be a file's name.
+fn hex_of(digest: &str) -> Option<&str> {
+    let digits = digest.strip_prefix("sha256:")?;
+    is_hex(digits).then_some(digits)
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "DOCKER_JACKIN_TICKET";
+
+    fn record(engine: Engine) -> EngineRecord {
+        EngineRecord::of(engine, Path::new("/bundle"))
+    }
+
+    #[test]
+    fn scenario_54_a_variable_is_doubted_where_it_is_the_images_or_may_be() {
+        for (engine, unknown) in [
+            (Engine::Docker, None),
+            (Engine::Unknown, None),
+            (Engine::Podman, Some(Doubt::UnknownVariable)),
+            (Engine::Containerd, Some(Doubt::UnknownVariable)),
+            (Engine::Crio, Some(Doubt::UnknownVariable)),
+        ] {
+            let mut record = record(engine);
+            assert_eq!(record.doubt_variable(NAME, "h"), unknown, "{engine:?}");
+            record.image_env = Some(vec!["PATH=/bin".into(), format!("{NAME}=h")]);
+            let doubt = record.doubt_variable(NAME, "h");
+            assert_eq!(doubt, Some(Doubt::ImagesVariable), "{engine:?}");
+            // What the user gives in its stead is the user's.
+            assert_eq!(record.doubt_variable(NAME, "other"), None, "{engine:?}");
+        }
+    }
+
+    #[test]
+    fn scenario_54_an_annotation_is_doubted_where_an_engine_copies_the_images() {
+        let mut podman = record(Engine::Podman);
+        let doubt = podman.doubt_annotation("a", "h");
+        assert_eq!(doubt, Some(Doubt::UnknownAnnotation));
+        podman.image_annotations = Some([("a".to_owned(), "h".to_owned())].into());
+        let doubt = podman.doubt_annotation("a", "h");
+        assert_eq!(doubt, Some(Doubt::ImagesAnnotation));
+        assert_eq!(podman.doubt_annotation("a", "other"), None);
+        podman.annotations_are_the_users = true;
+        assert_eq!(podman.doubt_annotation("a", "h"), None);
+        for engine in [
+            Engine::Docker,
+            Engine::Containerd,
+            Engine::Crio,
+            Engine::Unknown,
+        ] {
+            let doubt = record(engine).doubt_annotation("a", "h");
+            assert_eq!(doubt, None, "{engine:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_engines_that_is_no_plain_one_is_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "{}").unwrap();
+        std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        fs::mknodat(fs::CWD, path("fifo"), fs::FileType::Fifo, mode, 0).unwrap();
+        let read = |name: &str| read::<BTreeMap<String, String>>(&path(name));
+        assert!(read("file").is_some());
+        for name in ["link", "fifo", "none", "."] {
+            assert!(read(name).is_none(), "{name}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub mod raw_object;
 pub mod recipient;
 pub mod record;
 pub mod redeem;
+pub mod reference;
 pub mod rootfs;
 pub mod runtime;
 pub mod secret;

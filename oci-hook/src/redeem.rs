@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::container::ContainerId;
 use crate::file;
 use crate::folder::{self, TICKETS};
+use crate::reference;
 use crate::standing::Standing;
 use crate::store::Store;
 use crate::ticket::{Handle, InvalidTicket, MAX_SIZE, Ticket};
@@ -104,7 +105,9 @@ pub struct Bearer<'a> {
     /// The container's id.
     pub id: &'a ContainerId,
     /// The image reference it was created from, where the engine tells.
-    pub image: Option<String>,
+    pub image: Option<&'a str>,
+    /// The image's id, `sha256:…`, where the engine tells.
+    pub image_id: Option<&'a str>,
 }
 
 /// Redeems a ticket for a container.
@@ -268,10 +271,13 @@ fn check_image(ticket: &Ticket, bearer: &Bearer<'_>) -> Result<(), Error> {
     let Some(wanted) = &ticket.limits.image else {
         return Ok(());
     };
-    if bearer.image.as_ref() == Some(wanted) {
+    let named = bearer
+        .image
+        .is_some_and(|found| reference::names(wanted, found));
+    if named || bearer.image_id == Some(wanted.as_str()) {
         return Ok(());
     }
-    let found = match &bearer.image {
+    let found = match bearer.image {
         Some(image) => format!("{image:?}"),
         None => "an image that this engine does not name".to_owned(),
     };

@@ -79,7 +79,8 @@ impl Hall {
         let id = ContainerId::try_from(OsString::from(id)).unwrap();
         let bearer = Bearer {
             id: &id,
-            image: image.map(str::to_owned),
+            image,
+            image_id: Some("sha256:0a"),
         };
         let folders = [
             self.folder.path().join("missing"),
@@ -283,6 +284,22 @@ fn scenario_53_another_image_is_refused_and_so_is_an_unknown_one() {
         hall.redeem_by(&ticket.handle(), "c", Some("acme/web:1"))
             .is_ok()
     );
+}
+
+#[test]
+fn a_ticket_for_an_image_serves_it_by_its_id_and_by_its_full_name() {
+    let hall = Hall::new();
+    for (wanted, image) in [
+        ("web", Some("localhost/web:latest")),
+        ("acme/web:1", Some("docker.io/acme/web:1")),
+        ("sha256:0a", None),
+    ] {
+        let mut ticket = hall.ticket();
+        ticket.limits.image = Some(wanted.into());
+        hall.stage(&ticket);
+        let redeemed = hall.redeem_by(&ticket.handle(), "c", image);
+        assert!(redeemed.is_ok(), "{wanted}: {redeemed:?}");
+    }
 }
 
 #[test]

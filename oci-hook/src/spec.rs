@@ -115,6 +115,11 @@ impl<'a> Spec<'a> {
         Ok(self.top.read("annotations")?.unwrap_or_default())
     }
 
+    /// The version of the specification that it says it follows.
+    pub fn oci_version(&self) -> Result<Option<String>, Invalid> {
+        Ok(self.top.read("ociVersion")?)
+    }
+
     /// The rootfs, as it is written: relative to the bundle, or absolute.
     pub fn root(&self) -> Result<Option<PathBuf>, Invalid> {
         Ok(self.top.object("root")?.read("path")?)

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Engine, EngineRecord, read};
+use super::{Engine, EngineRecord, hex_of, read};
 use crate::container::ContainerId;
+use crate::spec::{Invalid, Spec};
+
+const RECORD: &str = "config.v2.json";
 
 /// The part of `config.v2.json` that is of use here.
 #[derive(Deserialize)]
@@ -25,30 +28,44 @@ struct Config {
     image: String,
 }
 
-/// What Docker knows of a container with these mounts; `None` when it is not
-/// Docker's. An image's annotations never reach a container of Docker's.
-pub(super) fn find(sources: &[PathBuf], id: &ContainerId) -> Option<EngineRecord> {
-    let folder = sources.iter().find_map(|source| folder(source, id))?;
+/// What Docker knows of a container; `None` when it is not Docker's. An image's
+/// annotations never reach a container of Docker's.
+pub(super) fn find(spec: &Spec<'_>, id: &ContainerId) -> Result<Option<EngineRecord>, Invalid> {
+    let mounted = spec.mount_sources()?;
+    let folder = mounted.iter().find_map(|source| folder_above(source, id));
+    let folder = match folder {
+        Some(folder) => folder,
+        // One that shares another's network and IPC mounts nothing of its own.
+        None => match spec.root()?.and_then(|root| folder_beside(&root, id)) {
+            Some(folder) => folder,
+            None => return Ok(None),
+        },
+    };
     let mut known = EngineRecord::of(Engine::Docker, &folder);
-    if let Some(record) = read::<Record>(&folder.join("config.v2.json")) {
+    if let Some(record) = read::<Record>(&folder.join(RECORD)) {
         known.image_env = image_env(&folder, &record);
         known.image_id = Some(record.image).filter(|id| !id.is_empty());
         known.image = Some(record.config.image);
     }
-    Some(known)
+    Ok(Some(known))
 }
 
 /// The part of a mount's source that is Docker's folder for this container.
-fn folder(source: &Path, id: &ContainerId) -> Option<PathBuf> {
+fn folder_above(source: &Path, id: &ContainerId) -> Option<PathBuf> {
     let folder = source.ancestors().find(|path| {
         let parent = path.parent().and_then(Path::file_name);
         path.file_name().is_some_and(|name| name == id.as_str())
             && parent.is_some_and(|name| name == "containers")
     })?;
-    folder
-        .join("config.v2.json")
-        .is_file()
-        .then(|| folder.to_owned())
+    folder.join(RECORD).is_file().then(|| folder.to_owned())
+}
+
+/// Docker's folder for this container, in the data-root that its rootfs is in.
+fn folder_beside(rootfs: &Path, id: &ContainerId) -> Option<PathBuf> {
+    let mut folders = rootfs
+        .ancestors()
+        .map(|path| path.join("containers").join(id.as_str()));
+    folders.find(|folder| folder.join(RECORD).is_file())
 }
 
 /// The image's variables. An engine that keeps images in containerd's store
@@ -64,10 +81,9 @@ fn image_env(folder: &Path, record: &Record) -> Option<Vec<String>> {
         env: Option<Vec<String>>,
     }
     let data_root = folder.parent()?.parent()?;
-    let digest = record.image.strip_prefix("sha256:")?;
-    let hex = !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digest = hex_of(&record.image)?;
     let driver = Path::new(&record.driver).file_name()?;
-    if !hex || driver != record.driver.as_str() {
+    if driver != record.driver.as_str() {
         return None;
     }
     let content = data_root
@@ -88,10 +104,10 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::spec::Spec;
+    use crate::engine_record::Doubt;
 
     #[test]
-    fn dockers_folder_is_found_from_a_mount_and_the_image_in_it() {
+    fn dockers_folder_is_found_from_a_mount_or_the_rootfs_and_the_image_in_it() {
         let data_root = tempfile::tempdir().unwrap();
         let folder = data_root.path().join("containers/abc");
         std::fs::create_dir_all(&folder).unwrap();
@@ -109,23 +125,27 @@ mod tests {
             r#"{"config":{"Env":["A=b"]},"os":"linux"}"#,
         )
         .unwrap();
-        let text = format!(
-            r#"{{"mounts":[{{"destination":"/proc","type":"proc"}},{{"source":"{}"}}]}}"#,
-            folder.join("mounts/shm").display()
-        );
-        let spec = Spec::from_json(text.as_bytes()).unwrap();
+        let data_root = data_root.path().display();
         let id = ContainerId::try_from(OsString::from("abc")).unwrap();
-        let record = EngineRecord::find(&spec, Path::new("/bundle"), &id).unwrap();
-        assert_eq!((record.engine, &record.alive), (Engine::Docker, &folder));
-        assert_eq!(record.image.as_deref(), Some("acme/web:1"));
-        assert_eq!(record.image_id.as_deref(), Some("sha256:0a"));
-        assert!(record.image_sets("A", "b"));
-        assert!(!record.image_sets("A", "c"));
-        assert!(record.annotations_are_the_users);
+        for text in [
+            format!(
+                r#"{{"mounts":[{{"destination":"/proc","type":"proc"}},{{"source":"{data_root}/containers/abc/mounts/shm"}}]}}"#
+            ),
+            format!(r#"{{"root":{{"path":"{data_root}/overlay2/4711/merged"}}}}"#),
+        ] {
+            let spec = Spec::from_json(text.as_bytes()).unwrap();
+            let find = |id| EngineRecord::find(&spec, Path::new("/bundle"), id).unwrap();
+            let record = find(&id);
+            assert_eq!((record.engine, &record.alive), (Engine::Docker, &folder));
+            assert_eq!(record.image.as_deref(), Some("acme/web:1"));
+            assert_eq!(record.image_id.as_deref(), Some("sha256:0a"));
+            assert_eq!(record.doubt_variable("A", "b"), Some(Doubt::ImagesVariable));
+            assert!(record.annotations_are_the_users);
 
-        let other = ContainerId::try_from(OsString::from("abd")).unwrap();
-        let record = EngineRecord::find(&spec, Path::new("/bundle"), &other).unwrap();
-        assert_eq!(record.alive, Path::new("/bundle"));
-        assert!(!record.annotations_are_the_users);
+            let other = find(&ContainerId::try_from(OsString::from("abd")).unwrap());
+            assert_eq!(other.engine, Engine::Unknown);
+            assert_eq!(other.alive, Path::new("/bundle"));
+            assert!(!other.annotations_are_the_users);
+        }
     }
 }
