@@ -16,6 +16,7 @@ mod owners;
 mod podman;
 mod race;
 mod readme;
+mod recipient;
 mod registration;
 mod resolved;
 mod restart;
@@ -90,6 +91,7 @@ fn trials() -> Vec<Trial> {
         podman::trials(),
         race::trials(),
         readme::trials(),
+        recipient::trials(),
         restart::trials(),
         session::trials(),
         transparency::trials(),
