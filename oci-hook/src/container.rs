@@ -176,9 +176,14 @@ impl Container {
         dropped.map_err(|error| system("unmount", &path, error))
     }
 
-    /// Whether this is where its bundle lies.
+    /// Whether this is its bundle, by whatever path: a runtime tells the one
+    /// that no link is in, and a rootless Docker's `/run` is made of links.
     pub fn has_bundle(&self, bundle: &Path) -> bool {
-        self.path.join(BUNDLE) == bundle
+        let ours = fs::statat(&self.folder, BUNDLE, AtFlags::SYMLINK_NOFOLLOW);
+        match (ours, fs::stat(bundle)) {
+            (Ok(ours), Ok(theirs)) => (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino),
+            _ => false,
+        }
     }
 
     /// Locks its folder against other processes, when it is free; until
@@ -369,6 +374,23 @@ mod tests {
         }
         assert!(ContainerId::try_from(OsString::from("a".repeat(256))).is_err());
         assert!(ContainerId::try_from(OsString::from("web_1.2+x-y")).is_ok());
+    }
+
+    #[test]
+    fn a_bundle_is_known_by_another_path_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let fd = std::fs::File::open(folder.path()).unwrap().into();
+        let id = ContainerId::try_from(OsString::from("c1")).unwrap();
+        let container = Container::in_folder(id, fd, folder.path().to_owned());
+        assert!(!container.has_bundle(&folder.path().join(BUNDLE)));
+        let bundle = container.write_bundle(b"{}").unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert!(container.has_bundle(&bundle));
+        assert!(container.has_bundle(&link.join(BUNDLE)));
+        assert!(!container.has_bundle(&link));
+        assert!(!container.has_bundle(elsewhere.path()));
     }
 
     #[test]
