@@ -2,6 +2,10 @@
 //! hook alone.
 
 mod delivery;
+mod hook_alone;
+mod leak;
+mod refusals;
+mod transparency;
 
 use anyhow::Result;
 use jackin_tests::podman::Podman;
@@ -10,15 +14,28 @@ use libtest_mimic::Trial;
 use crate::lab::{lab, named};
 
 /// Every Podman with every runtime, as they stand in the tests' names.
-const ALL: [&str; 4] = [
+const ALL: [&str; 8] = [
     "podman-4.3 rootful crun",
     "podman-4.3 rootful runc",
+    "podman-4.3 rootless crun",
+    "podman-4.3 rootless runc",
     "podman-5.4 rootful crun",
     "podman-5.4 rootful runc",
+    "podman-5.4 rootless crun",
+    "podman-5.4 rootless runc",
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    delivery::trials()
+    [
+        delivery::trials(),
+        hook_alone::trials(),
+        leak::trials(),
+        refusals::trials(),
+        transparency::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A test that runs once for each Podman and low-level runtime.

@@ -1,6 +1,7 @@
 //! Podman, as root and as an ordinary user, with either low-level runtime.
 
 pub mod machine;
+pub mod search;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -169,7 +170,12 @@ pub struct Container<'a> {
     pub name: String,
 }
 
-impl Container<'_> {
+impl<'a> Container<'a> {
+    /// Whose it is.
+    pub fn podman(&self) -> &'a Podman {
+        self.podman
+    }
+
     /// Starts it in the background through the wrapper.
     pub fn start(&self, payload: Payload, arguments: &[&str]) -> Result<()> {
         let handle = self.podman.stage(&self.podman.ticket(payload)?)?;
@@ -185,9 +191,14 @@ impl Container<'_> {
             .podman(&["exec", &self.name, "sh", "-c", script])
     }
 
+    /// Its full id.
+    pub fn id(&self) -> Result<String> {
+        self.inspect("{{.Id}}")
+    }
+
     /// What `podman inspect` says in a format.
     pub fn inspect(&self, format: &str) -> Result<String> {
-        let words = ["inspect", "--type", "container", "-f", format, &self.name];
+        let words = ["container", "inspect", "-f", format, &self.name];
         self.podman.podman(&words)
     }
 

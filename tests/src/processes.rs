@@ -27,10 +27,12 @@ impl Watch {
     /// Starts to watch for a canary. The environment of a container's own
     /// processes is where it belongs; nobody's arguments are.
     pub fn start(engine: &Engine, canary: &Canary) -> Result<Self> {
-        let outside = [
-            fs::read_link("/proc/self/ns/pid")?,
-            engine.process_namespace()?,
-        ];
+        Self::beside(engine.process_namespace()?, canary)
+    }
+
+    /// The same for whatever has its processes in the namespace `engines`.
+    pub fn beside(engines: PathBuf, canary: &Canary) -> Result<Self> {
+        let outside = [fs::read_link("/proc/self/ns/pid")?, engines];
         let stop = Arc::new(AtomicBool::new(false));
         let finder = canary.finder();
         let stopped = Arc::clone(&stop);

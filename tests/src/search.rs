@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
@@ -91,31 +91,13 @@ impl Search<'_> {
     }
 
     fn output(&mut self, surface: &str, arguments: &[&str]) -> Result<()> {
-        let mut child = self
-            .engine
-            .client()
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut stdout = child.stdout.take().context("no output")?;
-        if self.finder.is_in_stream(&mut stdout)? {
-            self.found.insert(surface.to_owned());
-            std::io::copy(&mut stdout, &mut std::io::sink())?;
-        }
-        let mut stderr = Vec::new();
-        child
-            .stderr
-            .take()
-            .context("no errors")?
-            .read_to_end(&mut stderr)?;
-        if !child.wait()?.success() {
-            bail!("docker {arguments:?}: {}", String::from_utf8_lossy(&stderr));
-        }
-        if self.finder.is_in(&stderr) {
-            self.found.insert(format!("errors of {surface}"));
-        }
-        Ok(())
+        let mut client = self.engine.client();
+        output(
+            client.args(arguments),
+            surface,
+            &self.finder,
+            &mut self.found,
+        )
     }
 
     /// What the engine has on disk: layers, databases, temporary files, log.
@@ -138,6 +120,38 @@ impl Search<'_> {
         }
         Ok(())
     }
+}
+
+/// Runs a command that must succeed, and looks at all that it prints.
+pub fn output(
+    command: &mut Command,
+    surface: &str,
+    finder: &CanaryFinder,
+    found: &mut BTreeSet<String>,
+) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdout = child.stdout.take().context("no output")?;
+    if finder.is_in_stream(&mut stdout)? {
+        found.insert(surface.to_owned());
+        std::io::copy(&mut stdout, &mut std::io::sink())?;
+    }
+    let mut stderr = Vec::new();
+    child
+        .stderr
+        .take()
+        .context("no errors")?
+        .read_to_end(&mut stderr)?;
+    if !child.wait()?.success() {
+        bail!("{command:?}: {}", String::from_utf8_lossy(&stderr));
+    }
+    if finder.is_in(&stderr) {
+        found.insert(format!("errors of {surface}"));
+    }
+    Ok(())
 }
 
 /// The files below `root`, on its own file system, that hold a canary; with
@@ -183,7 +197,7 @@ fn changed(metadata: &fs::Metadata, since: Option<SystemTime>) -> bool {
 }
 
 /// Files on disk that have no name any more, but are still open somewhere.
-fn open_files(finder: &CanaryFinder, found: &mut BTreeSet<String>) {
+pub fn open_files(finder: &CanaryFinder, found: &mut BTreeSet<String>) {
     for process in processes::all() {
         let entries = fs::read_dir(process.join("fd"))
             .into_iter()

@@ -120,7 +120,8 @@ fn user_namespaces(podman: &Podman) -> Result<()> {
     shown(podman, &["--userns", "host", "--user", "1000"])?;
     if podman.rootless {
         shown(podman, &["--userns", "keep-id"])?;
-        shown(podman, &["--userns", "keep-id", "--user", "4711"])?;
+        let other = ["--userns", "keep-id", "--user", "4711", "-e", "HOME=/tmp"];
+        shown(podman, &other)?;
         shown(podman, &["--userns", "nomap"])?;
     } else {
         let mapped = ["--uidmap", "0:200000:65536", "--gidmap", "0:200000:65536"];

@@ -228,9 +228,11 @@ impl Machine {
         cgroup::of(self.name)
     }
 
-    /// What it has on disk: containers, homes, temporary files.
-    pub fn disk(&self) -> &Path {
-        &self.disk
+    /// What it has on disk, or would have: containers, homes, temporary files,
+    /// and what differs from the file system below.
+    pub fn disks(&self) -> [PathBuf; 2] {
+        let changed = Sandbox::memory().join(self.name).join("upper");
+        [self.disk.clone(), changed]
     }
 
     /// The process namespace of its processes.
