@@ -1,6 +1,7 @@
 //! The command line: parsed here, carried out in one file a verb.
 
 mod agent_word;
+mod channel;
 mod columns;
 pub mod complete;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod eject;
 pub mod exec;
 mod image_word;
 pub mod install;
+mod issue;
 mod new_name;
 pub mod ps;
 pub mod purge;

@@ -48,10 +48,10 @@ pub struct Request {
 pub enum Subject {
     /// A role, with the agents that the configuration gives it by then.
     Role(String),
-    /// An image that was named outright, with the agents that were.
+    /// Agents that were named outright, in an image that perhaps was.
     Image {
-        /// The image, as docker was given it.
-        image: String,
+        /// The image, as docker was given it; `None` for any.
+        image: Option<String>,
         /// The agents by their words.
         agents: Vec<String>,
     },
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_request_for_an_image_remembers_its_agents() {
         let subject = Subject::Image {
-            image: "img:1".to_owned(),
+            image: Some("img:1".to_owned()),
             agents: vec!["codex".to_owned()],
         };
         let host = Host::new("/home/me", "/srv", []);

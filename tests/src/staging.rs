@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use jackin_oci_hook::folder;
@@ -15,6 +15,9 @@ use jackin_oci_hook::payload::{
 };
 use jackin_oci_hook::secret::Secret;
 use jackin_oci_hook::ticket::{Handle, Limits, SCHEMA, Ticket, TicketId};
+
+/// How long a ticket of ours lives, in seconds.
+const LIFETIME: u64 = 300;
 
 /// The seconds since 1970.
 pub fn now() -> Result<u64> {
@@ -30,7 +33,7 @@ pub fn ticket(owner: u32, payload: Payload) -> Result<Ticket> {
         id: TicketId::from_random(bits),
         owner,
         issued: now()?,
-        expires: now()? + 300,
+        expires: now()? + LIFETIME,
         request: None,
         payload,
         user: None,
@@ -82,6 +85,8 @@ fn write(handle: &Handle, file: &Path, text: &[u8]) -> Result<()> {
     let mut open = OpenOptions::new();
     let mut opened = open.write(true).create_new(true).mode(0o600).open(file)?;
     opened.write_all(text)?;
+    // By its date the user's side sweeps what has ended.
+    opened.set_modified(SystemTime::now() + Duration::from_secs(LIFETIME))?;
     chown(file, Some(handle.owner), Some(handle.owner))?;
     Ok(())
 }

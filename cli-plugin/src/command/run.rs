@@ -4,38 +4,28 @@ mod decided;
 mod docker_line;
 mod dry_run;
 mod given;
-mod neighbours;
 mod subject;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use clap::{ArgAction, Args};
-use jackin_oci_hook::folder::candidates;
-
 use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
+use crate::command::channel::HandleBy;
 use crate::command::image_word::image_word;
+use crate::command::issue::{Counter, launch_id};
 use crate::command::status::Format;
-use crate::delivery::{self, Prepared};
+use crate::delivery;
 use crate::docker::program;
-use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
-use crate::engine::installation::RUNTIME_NAME;
-use crate::engine::registered::require_registered;
 use crate::engine::{self, Engine};
 use crate::failure::{Failure, Kind};
-use crate::handoff::{self, Staged, TicketFolder};
+use crate::handoff::Terms;
 use crate::host::keep_out_of_dumps;
-use crate::launch::{LaunchFolder, LaunchId, Login, Record};
 use crate::plugin::global_flags::GlobalFlags;
-use crate::request::Request;
 use crate::terminal;
+use clap::{ArgAction, Args};
 use decided::Launch;
-use docker_line::HandleBy;
-
-/// Pins the API version that the docker client speaks.
-const API_VERSION: &str = "DOCKER_API_VERSION";
 
 /// The exit code of a start that failed before docker was asked, as docker's
 /// own for the same.
@@ -118,32 +108,28 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 
 fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
     let now = SystemTime::now();
-    let prepared = launch.with_circumstances(now, delivery::prepare)?;
+    let order = launch.order();
+    let prepared = order.with_circumstances(now, delivery::prepare)?;
     launch.warn(&prepared.warnings);
     terminal::show_lines(&prepared.lines);
 
     let engine = engine::connect(&launch.endpoint)?;
     let handle_by = channel(&engine, launch)?;
-    let uid = launch.host.uid();
-    let tickets = TicketFolder::open(&candidates(uid), uid)?;
-    let record = record(launch, &prepared, &engine, now)?;
-    let launches = write_down(&record, &tickets, |launches| {
-        for warning in neighbours::warnings(&engine, launches, uid, &prepared.provided, now) {
-            terminal::show_warning(&warning);
-        }
-    });
-    let request = request(launch, &prepared, &record.id);
-    let staged = stage(&tickets, prepared, &request, &launch.subject.image)?;
+    let counter = Counter::open(launch.host.uid())?;
+    let id = launch_id()?;
+    counter.warn_of_neighbours(&engine, &prepared.provided, now);
+    counter.write_down(&order.record(&prepared, &id, &engine, now));
+    let request = order.request(&prepared, &id);
+    let terms = Terms::of_image(&launch.subject.image);
+    let staged = counter.stage(prepared, &request, terms)?;
     let handle = staged.handle.expose();
-    let labels = launch.labels(&record.id.to_string());
+    let labels = launch.labels(id.as_str());
     let line = launch.docker_line(&handle, handle_by, &labels);
     let (arguments, variables) = (line.arguments(), line.variables());
     let failure =
         program::become_docker(&launch.docker, &arguments, &variables, Some(staged.path()));
     staged.withdraw();
-    if let Some(launches) = launches {
-        launches.remove(&record.id);
-    }
+    counter.forget(&id);
     Err(failure)
 }
 
@@ -151,88 +137,5 @@ fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
 /// handle.
 fn channel(engine: &Engine, launch: &Launch<'_>) -> Result<HandleBy, Failure> {
     let runtime = launch.given.runtime.as_deref();
-    require_registered(engine, runtime.unwrap_or(RUNTIME_NAME))?;
-    let api = engine.api_version()?;
-    // The client goes no higher than its user lets it.
-    let pinned = launch.host.text_variable(API_VERSION);
-    let pinned = pinned.as_deref().and_then(parse_version);
-    let api = pinned.map_or(api, |pinned| api.min(pinned));
-    let docker = &launch.docker;
-    let annotated = api >= ANNOTATIONS_SINCE && program::knows_annotations(docker, &launch.host);
-    tracing::debug!(?api, annotated, docker = %docker.display(), "asked the engine");
-    Ok(if annotated {
-        HandleBy::Annotation
-    } else {
-        HandleBy::Variable
-    })
-}
-
-fn request(launch: &Launch<'_>, prepared: &Prepared, id: &LaunchId) -> Request {
-    let subject = launch.subject.to_request();
-    let file = launch.config.file.clone();
-    let mut request = Request::new(subject, id.clone(), file, &launch.host);
-    request.workspace.clone_from(&launch.workspace);
-    request.modes = prepared.mode_words();
-    request.logins.clone_from(&prepared.logins);
-    request.sources.clone_from(&prepared.sources);
-    request.given.clone_from(&launch.given.variables);
-    request
-}
-
-fn record(
-    launch: &Launch<'_>,
-    prepared: &Prepared,
-    engine: &Engine,
-    now: SystemTime,
-) -> Result<Record, Failure> {
-    let socket = engine.real_socket();
-    let mut record = Record::new(launch_id()?, &launch.subject.image, socket, now);
-    record.role.clone_from(&launch.subject.role);
-    record.workspace.clone_from(&launch.workspace);
-    record.agents = prepared.provided.iter().map(Login::from).collect();
-    Ok(record)
-}
-
-fn launch_id() -> Result<LaunchId, Failure> {
-    LaunchId::random().map_err(|error| {
-        let message = format!("failed to draw a launch's id: {error}");
-        Failure::new(Kind::Internal, message)
-    })
-}
-
-/// Writes the launch down, once `look` has looked at those before it. Other
-/// verbs show what is written there: no launch fails for it.
-fn write_down(
-    record: &Record,
-    tickets: &TicketFolder,
-    look: impl FnOnce(&LaunchFolder),
-) -> Option<LaunchFolder> {
-    let launches = match LaunchFolder::beside(tickets) {
-        Ok(launches) => launches,
-        Err(failure) => {
-            terminal::show_warning(&format!("this launch is not written down: {failure}"));
-            return None;
-        }
-    };
-    look(&launches);
-    if let Err(error) = launches.write(record) {
-        terminal::show_warning(&format!("this launch is not written down: {error}"));
-    }
-    Some(launches)
-}
-
-fn stage(
-    tickets: &TicketFolder,
-    prepared: Prepared,
-    request: &Request,
-    image: &str,
-) -> Result<Staged, Failure> {
-    let request = request.to_raw().map_err(|error| {
-        Failure::new(
-            Kind::Configuration,
-            format!("failed to write down the request: {error}"),
-        )
-    })?;
-    let now = SystemTime::now();
-    handoff::stage(tickets, prepared.payload, Some(request), image, now)
+    HandleBy::known_to(engine, &launch.docker, &launch.host, runtime)
 }

@@ -22,13 +22,22 @@ pub(super) fn show(
         Format::Json => serde_json::to_string_pretty(shown)
             .map_err(|error| Failure::new(Kind::Internal, error))?,
     };
-    match print(&text) {
+    write(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes text that somebody waits for.
+///
+/// # Errors
+/// It cannot be written as a whole.
+pub(super) fn write(text: &str) -> Result<(), Failure> {
+    match print(text) {
         // A reader that has gone is no trouble of ours.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let message = format!("failed to write to standard output: {error}");
             Err(Failure::new(Kind::Internal, message))
         }
-        _ => Ok(ExitCode::SUCCESS),
+        _ => Ok(()),
     }
 }
 

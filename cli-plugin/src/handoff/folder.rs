@@ -64,8 +64,11 @@ impl TicketFolder {
     /// Takes back the tickets in it whose request is one of `those`; how many.
     pub fn withdraw_those(&self, those: impl Fn(&Request) -> bool) -> usize {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let meant =
-            entries.filter(|entry| read_request(&entry.path()).is_some_and(|one| those(&one)));
+        let meant = entries.filter(|entry| {
+            let ticket = read_ticket(&entry.path());
+            let request = ticket.and_then(|ticket| Request::from_raw(&ticket.request?).ok());
+            request.is_some_and(|one| those(&one))
+        });
         meant
             .filter(|entry| fs::remove_file(entry.path()).is_ok())
             .count()
@@ -77,9 +80,8 @@ impl TicketFolder {
     }
 }
 
-/// The request in a ticket's file; `None` when it is no ticket of today's
-/// schema, or holds none.
-fn read_request(path: &Path) -> Option<Request> {
+/// The ticket in a file; `None` when it is none of today's schema.
+pub(super) fn read_ticket(path: &Path) -> Option<Ticket> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     let size = file.metadata().ok().filter(Metadata::is_file)?.len();
@@ -88,8 +90,7 @@ fn read_request(path: &Path) -> Option<Request> {
         usize::try_from(size.min(MAX_SIZE)).ok()? + 1,
     ));
     file.take(MAX_SIZE).read_to_end(&mut bytes).ok()?;
-    let ticket = Ticket::from_json(&bytes).ok()?;
-    Request::from_raw(&ticket.request?).ok()
+    Ticket::from_json(&bytes).ok()
 }
 
 /// Makes `base` and the ticket folder in it, and looks both over.

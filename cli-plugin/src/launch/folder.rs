@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jackin_oci_hook::folder::candidates;
 
@@ -80,14 +80,16 @@ impl LaunchFolder {
     }
 
     /// Removes the records of launches on the engine behind `socket` that are
-    /// not `alive`. A young one is left: its image may still be pulled.
+    /// not `alive`. One whose ticket still waits is left: the image may still
+    /// be pulled.
     pub fn sweep(&self, socket: &Path, alive: &LaunchIds, now: SystemTime) {
         let old = |created: SystemTime| {
             let age = now.duration_since(created).unwrap_or_default();
-            age > Duration::from_secs(LIFETIME)
+            age > LIFETIME
         };
         for record in self.all() {
-            if record.socket == socket && !alive.contains(&record.id) && old(record.created()) {
+            let waits = record.waits_until() >= now;
+            if record.socket == socket && !alive.contains(&record.id) && !waits {
                 self.remove(&record.id);
             }
         }
@@ -115,7 +117,7 @@ impl LaunchFolder {
 mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     fn folder() -> (tempfile::TempDir, LaunchFolder) {
         let shm = tempfile::tempdir_in("/dev/shm").expect("Linux has a tmpfs here");
@@ -125,7 +127,8 @@ mod tests {
     }
 
     fn record(socket: &str, created: SystemTime) -> Record {
-        Record::new(LaunchId::random().unwrap(), "img", socket.into(), created)
+        let image = Some("img".to_owned());
+        Record::new(LaunchId::random().unwrap(), image, socket.into(), created)
     }
 
     #[test]
@@ -164,7 +167,7 @@ mod tests {
     fn scenario_52_only_old_records_of_the_same_engine_without_container_are_swept() {
         let (_shm, folder) = folder();
         let now = SystemTime::now();
-        let old = now - Duration::from_secs(LIFETIME + 5);
+        let old = now - LIFETIME - Duration::from_secs(5);
         let [gone, alive, young, elsewhere] = [
             record("/a", old),
             record("/a", old),
@@ -174,13 +177,20 @@ mod tests {
         for record in [&gone, &alive, &young, &elsewhere] {
             folder.write(record).unwrap();
         }
+        let mut waiting = record("/a", old);
+        waiting.ticket_ends = Some(waiting.created + 10 * LIFETIME.as_secs());
+        folder.write(&waiting).unwrap();
         fs::write(folder.path.join(".unfinished"), "").unwrap();
         folder.sweep(Path::new("/a"), &[alive.id.clone()].into(), now);
         let left = |record: &Record| folder.read(&record.id).is_some();
         let left = [&gone, &alive, &young, &elsewhere].map(left);
         assert_eq!(left, [false, true, true, true]);
+        assert!(
+            folder.remove(&waiting.id),
+            "its ticket can still be redeemed"
+        );
         assert_eq!(folder.names().len(), 4, "a fresh unfinished file stays");
-        let later = now + Duration::from_secs(2 * LIFETIME);
+        let later = now + 2 * LIFETIME;
         folder.sweep(Path::new("/a"), &LaunchIds::new(), later);
         assert_eq!(folder.all(), [elsewhere]);
         assert_eq!(folder.names().len(), 1);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LaunchId;
 use crate::delivery::Provided;
+use crate::handoff::LIFETIME;
 
 /// The version of the record that this build writes and reads.
 const VERSION: u32 = 1;
@@ -21,14 +22,18 @@ pub struct Record {
     pub role: Option<String>,
     /// The workspace, where there is one.
     pub workspace: Option<String>,
-    /// The image, as docker was given it.
-    pub image: String,
+    /// The image, as docker was given it; `None` where a ticket is for any.
+    pub image: Option<String>,
     /// What each agent was given last.
     pub agents: Vec<Login>,
     /// When it was launched, in seconds since 1970.
     pub created: u64,
     /// The socket of the engine it was launched on.
     pub socket: PathBuf,
+    /// When its ticket ends, in seconds since 1970; `None` for that of a `run`,
+    /// which lives [`LIFETIME`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_ends: Option<u64>,
 }
 
 /// What one agent of a container was given last.
@@ -52,16 +57,17 @@ pub struct Login {
 
 impl Record {
     /// A launch on the engine behind `socket`.
-    pub fn new(id: LaunchId, image: &str, socket: PathBuf, now: SystemTime) -> Self {
+    pub fn new(id: LaunchId, image: Option<String>, socket: PathBuf, now: SystemTime) -> Self {
         Self {
             version: VERSION,
             id,
             role: None,
             workspace: None,
-            image: image.to_owned(),
+            image,
             agents: Vec::new(),
             created: seconds(now),
             socket,
+            ticket_ends: None,
         }
     }
 
@@ -74,6 +80,13 @@ impl Record {
     /// When it was launched.
     pub fn created(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.created)
+    }
+
+    /// Until when a container may still come for its ticket.
+    pub(super) fn waits_until(&self) -> SystemTime {
+        let ends = self.ticket_ends.map(Duration::from_secs);
+        let ends = ends.and_then(|ends| UNIX_EPOCH.checked_add(ends));
+        ends.unwrap_or_else(|| self.created() + LIFETIME)
     }
 }
 

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use docker_jackin::handoff::LIFETIME;
 use jackin_oci_hook::folder::candidates;
 use jackin_oci_hook::ticket::Ticket;
 
@@ -164,11 +165,24 @@ impl TestEnvironment {
         self.engine.add(Container::running(name, &labels));
     }
 
+    /// The tickets that wait for their containers.
+    pub(crate) fn tickets(&self) -> Vec<Ticket> {
+        let folder = self.launches().with_file_name("tickets");
+        let entries = fs::read_dir(folder).unwrap();
+        let tickets =
+            entries.map(|entry| Ticket::from_json(&fs::read(entry.unwrap().path()).unwrap()));
+        let mut tickets: Vec<_> = tickets.map(Result::unwrap).collect();
+        tickets.sort_by_key(|ticket| ticket.expires);
+        tickets
+    }
+
     /// Puts the ticket back that lay ready when docker was called.
     pub(crate) fn put_ticket_back(&self) {
         let folder = self.launches().with_file_name("tickets");
         let place = folder.join(self.ticket().id.as_str());
-        fs::copy(self.home().join("ticket"), place).unwrap();
+        fs::copy(self.home().join("ticket"), &place).unwrap();
+        let dated = SystemTime::now() + LIFETIME;
+        fs::File::open(&place).unwrap().set_modified(dated).unwrap();
         let _ = fs::remove_file(self.home().join("gone"));
     }
 

@@ -58,7 +58,7 @@ impl From<Container> for Entry {
         });
         Self {
             agents: agents.collect(),
-            image: known.map(|record| record.image.clone()),
+            image: known.and_then(|record| record.image.clone()),
             created: Timestamp::try_from(container.created).ok(),
             launch: container.launch.to_string(),
             name: container.name,

@@ -1,18 +1,17 @@
 //! What the command line, the configuration and the folder decide about a
 //! launch, before any value is read and the engine is asked.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use super::Arguments;
-use super::docker_line::{DockerLine, HandleBy};
+use super::docker_line::DockerLine;
 use super::given::{self, Given};
 use super::subject::{Subject, Words, with_its_escape};
 use crate::auth::scope::Cell;
+use crate::command::channel::HandleBy;
+use crate::command::issue::Order;
 use crate::config::{self, Config};
-use crate::delivery::Circumstances;
 use crate::docker::given_flags::{GivenFlags, RUN};
 use crate::docker::program;
 use crate::engine::{Endpoint, here};
@@ -20,7 +19,6 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::launch::label;
 use crate::plugin::global_flags::GlobalFlags;
-use crate::source::Shell;
 use crate::terminal;
 
 /// A launch that is decided on.
@@ -80,25 +78,16 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// Does something with what decides about the container's logins.
-    pub(super) fn with_circumstances<T>(
-        &self,
-        now: SystemTime,
-        prepare: impl FnOnce(Circumstances<'_>) -> T,
-    ) -> T {
-        let nothing = BTreeMap::new();
-        prepare(Circumstances {
+    /// What decides about its logins.
+    pub(super) fn order(&self) -> Order<'_> {
+        Order {
+            host: &self.host,
             config: &self.config,
             cell: self.cell(),
             agents: &self.subject.agents,
+            image: Some(&self.subject.image),
             given: &self.given.variables,
-            modes_at_launch: &nothing,
-            logins_at_launch: &nothing,
-            sources_at_launch: &nothing,
-            host: &self.host,
-            shell: Shell::Live(&self.host),
-            now,
-        })
+        }
     }
 
     /// Shows all warnings: of the configuration, of docker's flags, and more.

@@ -5,21 +5,12 @@ use std::path::Path;
 
 use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
 
+use crate::command::channel::HandleBy;
 use crate::config::{Mount, Workspace};
 use crate::engine::installation::RUNTIME_NAME;
 use crate::mounted;
 use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
-
-/// By which way the container is told its handle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HandleBy {
-    /// An annotation, which no image can set.
-    Annotation,
-    /// A variable, for engines that know no annotations. Its value is in the
-    /// environment of docker and not on its command line.
-    Variable,
-}
 
 /// All that goes into the command line.
 #[derive(Debug)]

@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::decided::Launch;
-use super::docker_line::{DockerLine, HandleBy};
+use super::docker_line::DockerLine;
 use crate::agent::Agent;
 use crate::auth::credential::{Need, Search};
 use crate::auth::mode;
 use crate::auth::scope::effective_variables;
+use crate::command::channel::HandleBy;
 use crate::command::screen;
 use crate::command::status::Format;
 use crate::delivery::{self, Provided, Rehearsed};
@@ -34,7 +35,7 @@ const DEFAULT: &str = "default";
 /// asking any program for a value.
 pub(super) fn show(launch: &Launch<'_>, format: Format) -> Result<ExitCode, Failure> {
     let now = SystemTime::now();
-    let rehearsed = launch.with_circumstances(now, delivery::rehearse)?;
+    let rehearsed = launch.order().with_circumstances(now, delivery::rehearse)?;
     launch.warn(&rehearsed.warnings);
     let engine = engine::connect(&launch.endpoint).map_err(Failure::from);
     let channel = engine.and_then(|engine| super::channel(&engine, launch));

@@ -8,7 +8,6 @@ use crate::agent::Agent;
 use crate::config::Config;
 use crate::docker::given_flags::GivenFlags;
 use crate::failure::{Failure, Kind};
-use crate::request;
 
 /// What is to be started.
 #[derive(Debug)]
@@ -89,21 +88,6 @@ impl Subject {
             role: Some(name),
         };
         Ok((subject, words.collect()))
-    }
-
-    /// The subject as a request remembers it.
-    pub(super) fn to_request(&self) -> request::Subject {
-        match &self.role {
-            Some(role) => request::Subject::Role(role.clone()),
-            None => request::Subject::Image {
-                image: self.image.clone(),
-                agents: self
-                    .agents
-                    .iter()
-                    .map(|agent| agent.word().to_owned())
-                    .collect(),
-            },
-        }
     }
 }
 

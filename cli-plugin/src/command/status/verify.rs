@@ -16,7 +16,7 @@ use crate::engine::client::{ANNOTATIONS_SINCE, Engine};
 use crate::engine::installation::RUNTIME_NAME;
 use crate::engine::trial::Trial;
 use crate::failure::{Failure, Kind};
-use crate::handoff::{self, TicketFolder};
+use crate::handoff::{self, Terms, TicketFolder};
 
 /// The variable that carries the marker.
 const VARIABLE: &str = "DOCKER_JACKIN_CHECK";
@@ -46,7 +46,13 @@ pub(super) fn verify(engine: &Engine, image: &str) -> Result<(), Failure> {
     let folder = TicketFolder::open(&candidates(uid), uid)?;
     let payload = payload(&marker)
         .map_err(|error| Failure::new(Kind::Internal, format!("cannot write a check: {error}")))?;
-    let staged = handoff::stage(&folder, payload, None, image, SystemTime::now())?;
+    let staged = handoff::stage(
+        &folder,
+        payload,
+        None,
+        Terms::of_image(image),
+        SystemTime::now(),
+    )?;
     let api = engine.api_version();
     let tried = api.and_then(|api| engine.try_out(trial(image, &staged.handle, api)));
     staged.withdraw();

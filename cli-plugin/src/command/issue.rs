@@ -1,0 +1,180 @@
+//! Issuing a ticket, whoever starts its container: what decides about it, what
+//! is written down of it, and the hand-off.
+
+mod neighbours;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use jackin_oci_hook::folder::candidates;
+
+use crate::agent::Agent;
+use crate::auth::scope::Cell;
+use crate::config::Config;
+use crate::delivery::{Circumstances, Prepared, Provided};
+use crate::engine::Engine;
+use crate::failure::{Failure, Kind};
+use crate::handoff::{self, Staged, Terms, TicketFolder};
+use crate::host::Host;
+use crate::launch::{LaunchFolder, LaunchId, Login, Record};
+use crate::request::{Request, Subject};
+use crate::source::Shell;
+use crate::terminal;
+
+/// What decides about a container's logins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) host: &'a Host,
+    pub(super) config: &'a Config,
+    /// The container's role and workspace.
+    pub(super) cell: Cell<'a>,
+    /// Its agents, the default one first.
+    pub(super) agents: &'a [Agent],
+    /// The image it is to be created from; `None` for any.
+    pub(super) image: Option<&'a str>,
+    /// Variables that the user gives it by docker's flags.
+    pub(super) given: &'a BTreeSet<String>,
+}
+
+impl Order<'_> {
+    /// Does something with what decides about the logins.
+    pub(super) fn with_circumstances<T>(
+        &self,
+        now: SystemTime,
+        prepare: impl FnOnce(Circumstances<'_>) -> T,
+    ) -> T {
+        let nothing = BTreeMap::new();
+        prepare(Circumstances {
+            config: self.config,
+            cell: self.cell,
+            agents: self.agents,
+            given: self.given,
+            modes_at_launch: &nothing,
+            logins_at_launch: &nothing,
+            sources_at_launch: &nothing,
+            host: self.host,
+            shell: Shell::Live(self.host),
+            now,
+        })
+    }
+
+    /// What is needed to resolve it again when the container is started again.
+    pub(super) fn request(&self, prepared: &Prepared, id: &LaunchId) -> Request {
+        let subject = match self.cell.role {
+            Some(role) => Subject::Role(role.to_owned()),
+            None => Subject::Image {
+                image: self.image.map(str::to_owned),
+                agents: self
+                    .agents
+                    .iter()
+                    .map(|one| one.word().to_owned())
+                    .collect(),
+            },
+        };
+        let file = self.config.file.clone();
+        let mut request = Request::new(subject, id.clone(), file, self.host);
+        request.workspace = self.cell.workspace.map(str::to_owned);
+        request.modes = prepared.mode_words();
+        request.logins.clone_from(&prepared.logins);
+        request.sources.clone_from(&prepared.sources);
+        request.given.clone_from(self.given);
+        request
+    }
+
+    /// What is written down of a launch on `engine`.
+    pub(super) fn record(
+        &self,
+        prepared: &Prepared,
+        id: &LaunchId,
+        engine: &Engine,
+        now: SystemTime,
+    ) -> Record {
+        let image = self.image.map(str::to_owned);
+        let mut record = Record::new(id.clone(), image, engine.real_socket(), now);
+        record.role = self.cell.role.map(str::to_owned);
+        record.workspace = self.cell.workspace.map(str::to_owned);
+        record.agents = prepared.provided.iter().map(Login::from).collect();
+        record
+    }
+}
+
+/// A launch's id.
+///
+/// # Errors
+/// The system gives no random bits.
+pub(super) fn launch_id() -> Result<LaunchId, Failure> {
+    LaunchId::random().map_err(|error| {
+        let message = format!("failed to draw a launch's id: {error}");
+        Failure::new(Kind::Internal, message)
+    })
+}
+
+/// Where one user's tickets are issued, and launches written down.
+#[derive(Debug)]
+pub(super) struct Counter {
+    pub(super) tickets: TicketFolder,
+    launches: Result<LaunchFolder, Failure>,
+}
+
+impl Counter {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// There is no folder in memory for tickets that is the user's alone.
+    pub(super) fn open(uid: u32) -> Result<Self, Failure> {
+        let tickets = TicketFolder::open(&candidates(uid), uid)?;
+        let launches = LaunchFolder::beside(&tickets);
+        Ok(Self { tickets, launches })
+    }
+
+    /// Warns of other containers on `engine` with the same logins.
+    pub(super) fn warn_of_neighbours(
+        &self,
+        engine: &Engine,
+        provided: &[Provided],
+        now: SystemTime,
+    ) {
+        let Ok(launches) = &self.launches else { return };
+        let owner = self.tickets.owner();
+        for warning in neighbours::warnings(engine, launches, owner, provided, now) {
+            terminal::show_warning(&warning);
+        }
+    }
+
+    /// Writes a launch down. Other verbs show what is written there: no launch
+    /// fails for it.
+    pub(super) fn write_down(&self, record: &Record) {
+        let trouble = match &self.launches {
+            Ok(launches) => launches.write(record).err().map(|error| error.to_string()),
+            Err(failure) => Some(failure.to_string()),
+        };
+        if let Some(trouble) = trouble {
+            terminal::show_warning(&format!("this launch is not written down: {trouble}"));
+        }
+    }
+
+    /// Forgets a launch that did not take place.
+    pub(super) fn forget(&self, id: &LaunchId) {
+        if let Ok(launches) = &self.launches {
+            launches.remove(id);
+        }
+    }
+
+    /// Stages the ticket.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn stage(
+        &self,
+        prepared: Prepared,
+        request: &Request,
+        terms: Terms,
+    ) -> Result<Staged, Failure> {
+        let request = request.to_raw().map_err(|error| {
+            let message = format!("failed to write down the request: {error}");
+            Failure::new(Kind::Configuration, message)
+        })?;
+        let now = SystemTime::now();
+        handoff::stage(&self.tickets, prepared.payload, Some(request), terms, now)
+    }
+}
