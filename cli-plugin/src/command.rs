@@ -20,6 +20,7 @@ pub mod run;
 mod scope_flags;
 mod screen;
 pub mod status;
+pub mod ticket;
 pub mod uninstall;
 pub mod workspace;
 
@@ -66,6 +67,7 @@ struct CommandLine {
 enum Verb {
     Run(run::Arguments),
     Exec(exec::Arguments),
+    Ticket(ticket::Arguments),
     Ps(ps::Arguments),
     Eject(eject::Arguments),
     Purge(purge::Arguments),
@@ -135,6 +137,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
     match line.verb {
         Some(Verb::Run(arguments)) => report(run::run(&flags, arguments)),
         Some(Verb::Exec(arguments)) => report(exec::run(&flags, arguments)),
+        Some(Verb::Ticket(arguments)) => report(ticket::run(&flags, arguments)),
         Some(Verb::Ps(arguments)) => report(ps::run(&flags, &arguments)),
         Some(Verb::Eject(arguments)) => report(eject::run(&flags, &arguments)),
         Some(Verb::Purge(arguments)) => report(purge::run(&flags, &arguments)),
