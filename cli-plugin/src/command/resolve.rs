@@ -96,7 +96,7 @@ fn request_of_rule(
     let subject = match &asked.role {
         Some(role) => Subject::Role(known(config.known_role(role))?),
         None => Subject::Image {
-            image: asked.image.clone().unwrap_or_default(),
+            image: asked.image.clone(),
             agents: asked.agents.clone(),
         },
     };
