@@ -1,5 +1,6 @@
 //! `docker jackin status`: what is installed, registered, and whether it works.
 
+mod policy;
 mod report;
 pub(super) mod survey;
 mod verify;

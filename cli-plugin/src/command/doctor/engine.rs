@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use jackin_oci_hook::policy::PATH;
+
 use super::Patient;
 use super::report::Finding;
 use crate::command::status::survey::survey;
@@ -63,6 +65,16 @@ fn told(status: &Status) -> Vec<Finding> {
     found.extend(
         tickets
             .map(|folder| Finding::ok(format!("tickets lie in memory, in {}", folder.display()))),
+    );
+    let policy = &status.policy;
+    if policy.is_in_force() {
+        found.push(Finding::ok(format!("policy {}", policy.summary())));
+    }
+    let next = format!("correct its match in {PATH}, or keep it for another engine");
+    found.extend(
+        policy
+            .notes()
+            .map(|note| Finding::warning(note, next.as_str())),
     );
     found.extend(status.problems.iter().map(|problem| problem_told(problem)));
     found

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::policy::PolicyStatus;
 use crate::failure::Failure;
 
 /// All that a status says. What could not be found out is absent, and then
@@ -25,6 +26,8 @@ pub(in crate::command) struct Status {
     pub(in crate::command) engine: Option<EngineStatus>,
     /// Where the engine's side keeps its state.
     pub(in crate::command) engine_folder: Memory,
+    /// Which containers are served without a ticket.
+    pub(in crate::command) policy: PolicyStatus,
     /// Where this user's tickets lie.
     pub(in crate::command) tickets: Option<PathBuf>,
     /// Whether a delivery works.
@@ -138,6 +141,7 @@ impl fmt::Display for Status {
             self.engine_folder.path.display()
         )?;
         writeln!(f, "tickets    {}", path(&self.tickets))?;
+        write!(f, "{}", self.policy)?;
         writeln!(f, "delivery   {}", self.delivery)?;
         for problem in &self.problems {
             writeln!(f, "\nproblem: {problem}")?;
@@ -218,6 +222,7 @@ mod tests {
                 path: "/run/docker-jackin".into(),
                 in_memory: true,
             },
+            policy: PolicyStatus::default(),
             tickets: Some("/run/user/0/docker-jackin/tickets".into()),
             delivery: Delivery::NotVerified,
             problems: Vec::new(),
@@ -237,6 +242,7 @@ mod tests {
         registered docker-jackin, docker-jackin-crun
         state      /run/docker-jackin (in memory)
         tickets    /run/user/0/docker-jackin/tickets
+        policy     none
         delivery   not verified; run: docker jackin status --verify --image IMAGE
         ");
     }
@@ -263,6 +269,7 @@ mod tests {
         engine     missing
         state      /run/docker-jackin (on disk)
         tickets    missing
+        policy     none
         delivery   failed
 
         problem: no

@@ -7,6 +7,7 @@ use jackin_oci_hook::config::Config as Settings;
 use jackin_oci_hook::folder::{ENGINE_FOLDER, candidates};
 use jackin_oci_hook::standing::Standing;
 
+use super::policy::{self, EngineFacts};
 use super::report::{EngineStatus, Memory, Program, Status};
 use crate::command::install::{installation_failure, own_program};
 use crate::engine::client::{ANNOTATIONS_SINCE, Engine, EngineInfo};
@@ -38,6 +39,7 @@ pub(in crate::command) fn survey(
     let installation = look_at_programs(&mut status, &plugin);
     look_at_settings(&mut status);
     look_at_folders(&mut status);
+    status.policy = policy::look(&mut status.problems);
     let target = resolve(around)?;
     let engine = look_at_engine(&mut status, &target, installation.as_ref());
     Ok((status, engine))
@@ -161,6 +163,8 @@ fn look_at_engine(
             return None;
         }
     };
+    let facts = EngineFacts::of_docker(engine.socket(), info.is_rootless(), api);
+    status.policy.note_engine(facts);
     let registered = info.runtime(RUNTIME_NAME);
     if registered.is_none_or(|program| !is_ours(program)) {
         status.problems.push(format!(
