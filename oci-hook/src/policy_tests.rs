@@ -336,3 +336,19 @@ fn links_fifos_folders_and_files_too_large_are_refused() {
     std::fs::write(place(&large), "#".repeat(size + 1)).unwrap();
     assert!(matches!(load(&large), Err(Error::Read { .. })));
 }
+
+#[test]
+fn the_example_holds_no_rule_and_those_in_it_are_valid() {
+    let example = include_str!("../../share/policy/policy.toml");
+    let none = Policy::from_toml(example.as_bytes()).unwrap();
+    assert_eq!(none, Policy::default());
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rule) if !rule.starts_with(' ') => format!("{rule}\n"),
+        _ => format!("{line}\n"),
+    };
+    let wanted: String = example.lines().map(line).collect();
+    let policy = Policy::from_toml(wanted.as_bytes()).unwrap();
+    let names: Vec<_> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["agents", "rootless"]);
+    assert!(policy.rules[0].conditions.digest.is_some());
+}

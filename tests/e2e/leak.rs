@@ -306,14 +306,14 @@ fn jackin_run(rig: &Rig) -> Result<()> {
 }
 
 /// The search that must find nothing.
-fn clean(when: &str, rig: &Rig, container: &Container, canary: &Canary) -> Result<()> {
+pub(crate) fn clean(when: &str, rig: &Rig, container: &Container, canary: &Canary) -> Result<()> {
     let found = search(&rig.engine, &container.name, canary)?;
     ensure!(found.is_empty(), "{when}, it was found on {found:?}");
     Ok(())
 }
 
 /// Scenario 52: the next start sweeps what is left of a removed container.
-fn nothing_kept(rig: &Rig, id: &str, canary: &Canary) -> Result<()> {
+pub(crate) fn nothing_kept(rig: &Rig, id: &str, canary: &Canary) -> Result<()> {
     rig.engine.try_docker(&["rm", "--force", id])?;
     rig.run(payload(&Canary::new()?)?, &["--rm", BASE, "true"])?
         .success()?;

@@ -14,6 +14,7 @@ mod lab;
 mod leak;
 mod owners;
 mod podman;
+mod policy;
 mod race;
 mod readme;
 mod recipient;
@@ -72,6 +73,7 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
 fn trials_alone() -> Vec<Trial> {
     let mut all = registration::trials();
     all.extend(kept::trials_alone());
+    all.extend(policy::trials_alone());
     all.extend(resolved::trials_alone());
     all.extend(restart::trials_alone());
     all
