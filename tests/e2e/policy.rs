@@ -141,7 +141,7 @@ fn as_its_owner(rig: &Rig) -> Result<()> {
     fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
     let plugin = jackin_tests::binaries::PLUGIN;
     let _resolver = Resolver::script(&format!(
-        "{{ id -u; id -g; id -G; echo $HOME; umask; cat {} 2>&1; cat $HOME/token; \
+        "{{ id -u; id -g; id -G; echo $HOME; umask; cat {} 2>&1; cat $HOME/token; echo; \
          grep -E '^Cap(Eff|Prm|Amb)' /proc/$$/status; }} >{}\nexec {plugin} \"$@\"",
         secret.display(),
         report.display()
@@ -275,12 +275,8 @@ fn failures(rig: &Rig) -> Result<()> {
 fn default_runtime(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig)?;
     rule(&scene.its_image())?;
-    let file = rig.engine.daemon_config();
-    let before = fs::read_to_string(&file)?;
-    let mut settings: serde_json::Value = serde_json::from_str(&before)?;
-    settings["default-runtime"] = rig.wrapper.into();
-    fs::write(&file, settings.to_string())?;
-    let served = reload(rig, rig.wrapper).and_then(|()| {
+    let before = fs::read_to_string(rig.engine.daemon_config())?;
+    let served = make_default(rig, rig.wrapper).and_then(|()| {
         let plain = |image: &str| {
             let name = unique("plain");
             let words = ["run", "-d", "--name", &name, image, "sleep", "1000"];
@@ -292,11 +288,17 @@ fn default_runtime(rig: &Rig) -> Result<()> {
         ensure!(other.is_empty(), "another image is served");
         Ok(())
     });
-    fs::write(&file, before)?;
-    reload(rig, "runc").and(served)
+    // Without the key a reload would leave it as it is.
+    let back = make_default(rig, "runc");
+    fs::write(rig.engine.daemon_config(), before)?;
+    served.and(back)
 }
 
-fn reload(rig: &Rig, default: &str) -> Result<()> {
+fn make_default(rig: &Rig, default: &str) -> Result<()> {
+    let file = rig.engine.daemon_config();
+    let mut settings: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
+    settings["default-runtime"] = default.into();
+    fs::write(&file, settings.to_string())?;
     rig.engine.reload()?;
     for _ in 0..100 {
         let now = rig.engine.docker(&["info", "-f", "{{.DefaultRuntime}}"])?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use jackin_oci_hook::policy::Policy;
 use jackin_tests::binaries::PLUGIN;
 use jackin_tests::canary::Canary;
 use jackin_tests::command::{Outcome, run};
@@ -119,6 +120,11 @@ fn configurations(rig: &Rig) -> Result<()> {
     let all = blocks(&readme, "toml");
     ensure!(all.len() > 4, "{} blocks", all.len());
     for block in all {
+        if block.contains("[[rule]]") {
+            let policy = Policy::from_toml(block.as_bytes())?;
+            ensure!(policy.rules.len() == 1, "{block}");
+            continue;
+        }
         let text = if block.contains("[roles.web]") {
             block.clone()
         } else {
