@@ -1,6 +1,6 @@
 //! What all tests share: two engines with the products installed, images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -94,6 +94,11 @@ impl Lab {
     /// The folders of the tests.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// A tar of the root file system of [`image::BASE`].
+    pub(crate) fn base_tar(&self) -> &Path {
+        &self.base
     }
 
     /// An engine with `userns-remap`, once for each low-level runtime.

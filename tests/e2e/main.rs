@@ -6,6 +6,7 @@
 mod agents;
 mod claude;
 mod completion;
+mod cri;
 mod delivery;
 mod failures;
 mod hostile;
@@ -61,6 +62,7 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let second = libtest_mimic::run(&alone, trials_alone());
     let last = libtest_mimic::run(arguments, leak::last_trials());
+    cri::stop()?;
     lab::stop()?;
     for failure in lab::failures() {
         eprintln!("failed: {failure}");
@@ -84,6 +86,7 @@ fn trials() -> Vec<Trial> {
         agents::trials(),
         claude::trials(),
         completion::trials(),
+        cri::trials(),
         delivery::trials(),
         failures::trials(),
         hostile::trials(),
