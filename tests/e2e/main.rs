@@ -22,6 +22,7 @@ mod recipient;
 mod registration;
 mod resolved;
 mod restart;
+mod rootless;
 mod session;
 mod transparency;
 mod user;
@@ -63,6 +64,7 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
     let second = libtest_mimic::run(&alone, trials_alone());
     let last = libtest_mimic::run(arguments, leak::last_trials());
     cri::stop()?;
+    rootless::stop()?;
     lab::stop()?;
     for failure in lab::failures() {
         eprintln!("failed: {failure}");
@@ -98,6 +100,7 @@ fn trials() -> Vec<Trial> {
         readme::trials(),
         recipient::trials(),
         restart::trials(),
+        rootless::trials(),
         session::trials(),
         transparency::trials(),
         verbs::trials(),

@@ -1,5 +1,6 @@
 //! A private Docker Engine: its own data, sockets, processes and mounts.
 
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde_json::json;
 use crate::command::{Outcome, bounded, run};
 use crate::daemon::{Daemon, SYSTEM_PATH};
 use crate::project;
+use crate::rootless::{self, RootlessUser};
 use crate::sandbox::{REMAPPED, Sandbox};
 use crate::unhurried::unhurried;
 use crate::{binaries, cgroup};
@@ -38,6 +40,8 @@ pub struct Release {
     crun: Option<PathBuf>,
     /// The user whose subordinate ids containers get instead of the host's.
     remap: Option<&'static str>,
+    /// The user who runs it instead of root.
+    pub rootless: Option<RootlessUser>,
 }
 
 impl Release {
@@ -51,6 +55,7 @@ impl Release {
             folders: Vec::new(),
             crun: None,
             remap: None,
+            rootless: None,
         }
     }
 
@@ -61,6 +66,23 @@ impl Release {
             remap: Some(REMAPPED.0),
             ..Self::of_the_system()
         }
+    }
+
+    /// The two releases as ordinary users run them.
+    pub fn rootless() -> Result<[Self; 2]> {
+        let [of_system, of_debian_13] = rootless::USERS;
+        Ok([
+            Self {
+                name: "rootless-20.10",
+                rootless: Some(of_system),
+                ..Self::of_the_system()
+            },
+            Self {
+                name: "rootless-26.1",
+                rootless: Some(of_debian_13),
+                ..Self::of_debian_13()?
+            },
+        ])
     }
 
     /// Docker 26.1 from Debian 13's packages, beside the system's runc and with
@@ -78,6 +100,7 @@ impl Release {
             folders: vec![unpacked.join("usr/bin"), unpacked.join("usr/sbin")],
             crun: Some(unpacked.join("crun/usr/bin/crun")),
             remap: None,
+            rootless: None,
         })
     }
 }
@@ -108,7 +131,12 @@ impl Engine {
         )?;
         // A copy, since ordinary users must get to it.
         fs::copy(&release.client, folder.join("bin/docker"))?;
-        let daemon = spawn(&release, &folder, &disk)?;
+        let mut command = match release.rootless {
+            Some(user) => rootless_command(&release, user, &folder, &disk)?,
+            None => rootful_command(&release, &folder, &disk),
+        };
+        command.args(common_arguments(&folder, &disk));
+        let daemon = Daemon::start(release.name, disk.join("engine.log"), &mut command)?;
         Ok(Self {
             release,
             folder,
@@ -119,8 +147,10 @@ impl Engine {
 
     /// Waits until it answers, and lets ordinary users reach it.
     pub fn wait_until_ready(&self) -> Result<()> {
+        // Docker 26.1 without root does not survive `docker version` with the
+        // host's network.
         self.daemon
-            .wait_until(|| Ok(self.try_docker(&["version"])?.code == 0))?;
+            .wait_until(|| Ok(self.try_docker(&["ps"])?.code == 0))?;
         fs::set_permissions(self.socket(), Permissions::from_mode(0o666))?;
         Ok(())
     }
@@ -196,7 +226,7 @@ impl Engine {
     }
 }
 
-fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Daemon> {
+fn rootful_command(release: &Release, folder: &Path, disk: &Path) -> Command {
     // `/tmp` is the engine's own, on disk as it is on many machines, since
     // containerd keeps the environment of an exec there for a moment.
     let script = r#"
@@ -210,30 +240,48 @@ fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Daemon> {
     let path: Vec<_> = folders.chain([SYSTEM_PATH.to_owned()]).collect();
     let mut command = Daemon::script(script);
     command
-        .arg("--config-file")
-        .arg(folder.join("daemon.json"))
-        .arg("--data-root")
-        .arg(disk.join("data"))
         .arg("--exec-root")
         .arg(folder.join("exec"))
         .arg("--pidfile")
         .arg(folder.join("pid"))
-        .arg("--host")
-        .arg(format!("unix://{}", folder.join("docker.sock").display()))
-        .args([
-            "--bridge",
-            "none",
-            "--iptables=false",
-            "--ip6tables=false",
-            "--debug",
-        ])
         .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
         .args(["--cgroup-parent", &cgroup::of(release.name)])
         .env("PATH", path.join(":"))
         .env("DISK", disk)
         .env("CRUN", release.crun.as_deref().unwrap_or(Path::new("")))
         .env("DOCKERD", &release.dockerd);
-    Daemon::start(release.name, disk.join("engine.log"), &mut command)
+    command
+}
+
+fn rootless_command(
+    release: &Release,
+    user: RootlessUser,
+    folder: &Path,
+    disk: &Path,
+) -> Result<Command> {
+    let unpacked = if release.folders.is_empty() {
+        None
+    } else {
+        Some(project::cache()?.join("docker-26"))
+    };
+    user.engine(unpacked.as_deref(), folder, disk)
+}
+
+fn common_arguments(folder: &Path, disk: &Path) -> Vec<OsString> {
+    let mut host = OsString::from("unix://");
+    host.push(folder.join("docker.sock"));
+    let mut all = vec![
+        "--config-file".into(),
+        folder.join("daemon.json").into(),
+        "--data-root".into(),
+        disk.join("data").into(),
+        "--host".into(),
+        host,
+    ];
+    let flags = ["none", "--iptables=false", "--ip6tables=false", "--debug"];
+    all.push("--bridge".into());
+    all.extend(flags.map(OsString::from));
+    all
 }
 
 fn daemon_json(release: &Release) -> serde_json::Value {

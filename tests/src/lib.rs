@@ -20,6 +20,7 @@ pub mod podman;
 pub mod processes;
 pub mod project;
 pub mod rig;
+pub mod rootless;
 pub mod sandbox;
 pub mod search;
 pub mod staging;

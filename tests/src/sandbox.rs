@@ -14,6 +14,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 
+use crate::rootless;
+
 /// The uid and gid of the ordinary user of the tests, here and in images.
 pub const USER: u32 = 1000;
 
@@ -106,6 +108,16 @@ fn add_users() -> Result<()> {
     append("/etc/group", &format!("{remap}:x:4712:"))?;
     for file in ["/etc/subuid", "/etc/subgid"] {
         append(file, &format!("{remap}:{first}:65536"))?;
+    }
+    for user in rootless::USERS {
+        let (name, uid, home) = (user.name, user.uid, user.home());
+        let line = format!("{name}:x:{uid}:{uid}::{}:/bin/sh", home.display());
+        append("/etc/passwd", &line)?;
+        append("/etc/group", &format!("{name}:x:{uid}:"))?;
+        for file in ["/etc/subuid", "/etc/subgid"] {
+            append(file, &format!("{name}:{}:65536", user.first))?;
+        }
+        user.log_in()?;
     }
     Ok(())
 }
