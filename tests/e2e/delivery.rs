@@ -33,7 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-fn exec(rig: &Rig) -> Result<()> {
+pub(crate) fn exec(rig: &Rig) -> Result<()> {
     let canary = Canary::new()?;
     let health = [
         "--health-cmd",
@@ -67,7 +67,7 @@ fn exec(rig: &Rig) -> Result<()> {
     )
 }
 
-fn restart(rig: &Rig) -> Result<()> {
+pub(crate) fn restart(rig: &Rig) -> Result<()> {
     let canary = Canary::new()?;
     let container = rig.start(payload(&canary)?, &["--init", BASE, "sleep", "1000"])?;
     for verbs in [
@@ -161,7 +161,7 @@ fn belongs(process: &std::path::Path, rig: &Rig) -> bool {
 const FACTS: &str = "id -u; env | sed -n 's/^TOKEN=//p'; cat ~/.agent/token; echo; \
     stat -c '%a %u' ~/.agent/token; cat ~/.claude.json; echo; stat -c '%a %u' ~/.claude.json";
 
-fn options(rig: &Rig) -> Result<()> {
+pub(crate) fn options(rig: &Rig) -> Result<()> {
     let cases: [(&str, &[&str]); 15] = [
         ("0", &[]),
         ("1000", &["--user", "dev"]),
@@ -284,7 +284,7 @@ fn scratch(rig: &Rig) -> Result<()> {
 }
 
 /// Either the credential is where the agent looks for it, or nothing starts.
-fn homes(rig: &Rig) -> Result<()> {
+pub(crate) fn homes(rig: &Rig) -> Result<()> {
     let image = unique("homes");
     let dockerfile =
         format!("FROM {BASE}\nRUN ln -s /home/dev /linked && mkdir /locked && chmod 555 /locked\n");

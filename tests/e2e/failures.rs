@@ -3,7 +3,6 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::ticket::{Handle, MAX_SIZE, Ticket};
@@ -15,7 +14,7 @@ use jackin_tests::staging;
 use libtest_mimic::Trial;
 
 use crate::lab::{on_each_engine, on_each_rig};
-use crate::leak::{self, STATE};
+use crate::leak;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
@@ -38,12 +37,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-fn good() -> Result<Ticket> {
-    staging::ticket(0, leak::payload(&Canary::new()?)?)
+fn good(rig: &Rig) -> Result<Ticket> {
+    staging::ticket(rig.owner(), leak::payload(&Canary::new()?)?)
 }
 
 /// Presents a handle and expects a refusal that names `reason`.
-fn refused(rig: &Rig, handle: &Handle, reason: &str) -> Result<()> {
+pub(crate) fn refused(rig: &Rig, handle: &Handle, reason: &str) -> Result<()> {
     let name = unique("refused");
     let mut client = rig.with_handle("run", handle);
     let outcome = run(client.args(["--name", &name, BASE, "echo", "started"]))?;
@@ -56,24 +55,24 @@ fn refused(rig: &Rig, handle: &Handle, reason: &str) -> Result<()> {
     );
     let status = container.inspect("{{.State.Status}} {{.State.Pid}}")?;
     ensure!(status == "created 0", "{status}");
-    let kept = Path::new(STATE).join("containers").join(container.id()?);
+    let kept = rig.state().join("containers").join(container.id()?);
     ensure!(!kept.exists(), "{} is left", kept.display());
     Ok(())
 }
 
-fn used_twice(rig: &Rig) -> Result<()> {
-    let handle = staging::stage(&good()?)?;
+pub(crate) fn used_twice(rig: &Rig) -> Result<()> {
+    let handle = staging::stage(&good(rig)?)?;
     let first = run(rig.with_handle("run", &handle).args(["--rm", BASE, "true"]))?;
     ensure!(first.code == 0, "{first:?}");
     refused(rig, &handle, "redeemed already")
 }
 
-fn not_there(rig: &Rig) -> Result<()> {
-    refused(rig, &good()?.handle(), "it is not there")
+pub(crate) fn not_there(rig: &Rig) -> Result<()> {
+    refused(rig, &good(rig)?.handle(), "it is not there")
 }
 
-fn expired(rig: &Rig) -> Result<()> {
-    let mut ticket = good()?;
+pub(crate) fn expired(rig: &Rig) -> Result<()> {
+    let mut ticket = good(rig)?;
     ticket.issued -= 100;
     ticket.expires = ticket.issued + 10;
     refused(rig, &staging::stage(&ticket)?, "expired")
@@ -81,7 +80,7 @@ fn expired(rig: &Rig) -> Result<()> {
 
 /// A ticket of root's in the folder of uid 1000, who could have put it there.
 fn another_users(rig: &Rig) -> Result<()> {
-    let ticket = good()?;
+    let ticket = good(rig)?;
     let mut handle = ticket.handle();
     handle.owner = 1000;
     let file = staging::stage_text(&handle, &ticket.to_json()?)?;
@@ -92,7 +91,7 @@ fn another_users(rig: &Rig) -> Result<()> {
 }
 
 fn wrong_image(rig: &Rig) -> Result<()> {
-    let mut ticket = good()?;
+    let mut ticket = good(rig)?;
     ticket.limits.image = Some("another/image:1".to_owned());
     let handle = staging::stage(&ticket)?;
     refused(rig, &handle, "another/image:1")?;
@@ -100,8 +99,8 @@ fn wrong_image(rig: &Rig) -> Result<()> {
 }
 
 fn link(rig: &Rig) -> Result<()> {
-    let file = staging::place(&staging::stage(&good()?)?)?;
-    let other = good()?.handle();
+    let file = staging::place(&staging::stage(&good(rig)?)?)?;
+    let other = good(rig)?.handle();
     symlink(&file, staging::place(&other)?)?;
     refused(rig, &other, "regular file")?;
     fs::remove_file(staging::place(&other)?)?;
@@ -109,7 +108,7 @@ fn link(rig: &Rig) -> Result<()> {
 }
 
 fn second_name(rig: &Rig) -> Result<()> {
-    let handle = staging::stage(&good()?)?;
+    let handle = staging::stage(&good(rig)?)?;
     let file = staging::place(&handle)?;
     let second = file.with_extension("second");
     fs::hard_link(&file, &second)?;
@@ -119,7 +118,7 @@ fn second_name(rig: &Rig) -> Result<()> {
 }
 
 fn fifo(rig: &Rig) -> Result<()> {
-    let handle = good()?.handle();
+    let handle = good(rig)?.handle();
     let file = staging::stage_text(&handle, b"")?;
     fs::remove_file(&file)?;
     nix::unistd::mkfifo(
@@ -131,7 +130,7 @@ fn fifo(rig: &Rig) -> Result<()> {
 }
 
 fn too_large(rig: &Rig) -> Result<()> {
-    let ticket = good()?;
+    let ticket = good(rig)?;
     let mut text = ticket.to_json()?.to_vec();
     text.resize(usize::try_from(MAX_SIZE)? + 1, b' ');
     staging::stage_text(&ticket.handle(), &text)?;
@@ -139,13 +138,13 @@ fn too_large(rig: &Rig) -> Result<()> {
 }
 
 fn unknown_version(rig: &Rig) -> Result<()> {
-    let mut ticket = good()?;
+    let mut ticket = good(rig)?;
     ticket.schema = 99;
     refused(rig, &staging::stage(&ticket)?, "schema 99")
 }
 
 fn half_written(rig: &Rig) -> Result<()> {
-    let ticket = good()?;
+    let ticket = good(rig)?;
     let text = ticket.to_json()?;
     let half = text.get(..text.len() / 2).context("empty")?;
     staging::stage_text(&ticket.handle(), half)?;
@@ -153,12 +152,12 @@ fn half_written(rig: &Rig) -> Result<()> {
 }
 
 fn world_readable(rig: &Rig) -> Result<()> {
-    let handle = staging::stage(&good()?)?;
+    let handle = staging::stage(&good(rig)?)?;
     fs::set_permissions(staging::place(&handle)?, Permissions::from_mode(0o644))?;
     refused(rig, &handle, "mode 0600")
 }
 
-fn no_handle(rig: &Rig) -> Result<()> {
+pub(crate) fn no_handle(rig: &Rig) -> Result<()> {
     let variable = "DOCKER_JACKIN_TICKET=0.nonsense";
     let annotation = "dev.jackin.ticket=0.nonsense";
     let flags = match rig.engine.release.channel {

@@ -125,7 +125,7 @@ fn control_file(rig: &Rig) -> Result<()> {
 }
 
 /// Start, exec, restart, stop, removal; searched after each.
-fn whole_life(rig: &Rig) -> Result<()> {
+pub(crate) fn whole_life(rig: &Rig) -> Result<()> {
     let canary = Canary::new()?;
     let watch = Watch::start(&rig.engine, &canary)?;
     let arguments = ["--init", BASE, "sleep", "1000"];
@@ -148,12 +148,12 @@ fn whole_life(rig: &Rig) -> Result<()> {
 }
 
 /// The program is not there, so the low-level runtime fails after our part.
-fn low_level_fails(rig: &Rig) -> Result<()> {
+pub(crate) fn low_level_fails(rig: &Rig) -> Result<()> {
     fails(rig, &[BASE, "/no/such/program"])
 }
 
 /// The hook finds a file where the credential's folder should be.
-fn hook_refuses(rig: &Rig) -> Result<()> {
+pub(crate) fn hook_refuses(rig: &Rig) -> Result<()> {
     let image = unique("refused");
     jackin_tests::image::build(
         &rig.engine,
@@ -317,7 +317,7 @@ pub(crate) fn nothing_kept(rig: &Rig, id: &str, canary: &Canary) -> Result<()> {
     rig.engine.try_docker(&["rm", "--force", id])?;
     rig.run(payload(&Canary::new()?)?, &["--rm", BASE, "true"])?
         .success()?;
-    let state = Path::new(STATE);
+    let state = &rig.state();
     ensure!(
         !state.join("containers").join(id).exists(),
         "the state of {id} is still there"

@@ -1,5 +1,6 @@
 //! One engine with one low-level runtime: what most tests run on.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -43,6 +44,19 @@ impl Rig {
         format!("{} {}", self.engine.release.name, self.low_level)
     }
 
+    /// The uid that the engine runs as, whose tickets it takes in any case.
+    pub fn owner(&self) -> u32 {
+        self.engine.release.rootless.map_or(0, |user| user.uid)
+    }
+
+    /// The folder of the engine's side, in memory and its user's alone.
+    pub fn state(&self) -> PathBuf {
+        match self.engine.release.rootless {
+            Some(user) => user.runtime_dir().join("docker-jackin/engine"),
+            None => "/run/docker-jackin".into(),
+        }
+    }
+
     /// `docker <verb>` with the wrapper and a ticket's handle.
     pub fn with_handle(&self, verb: &str, handle: &Handle) -> Command {
         let mut client = self.engine.client();
@@ -60,9 +74,9 @@ impl Rig {
         client
     }
 
-    /// Stages a payload for root's next container, which `arguments` describe.
+    /// Stages a payload for its owner's next container, which `arguments` describe.
     pub fn run(&self, payload: Payload, arguments: &[&str]) -> Result<Outcome> {
-        let handle = staging::stage(&staging::ticket(0, payload)?)?;
+        let handle = staging::stage(&staging::ticket(self.owner(), payload)?)?;
         let arguments = unhurried(&[&["run"], arguments].concat());
         run(self
             .with_handle("run", &handle)
