@@ -47,7 +47,7 @@ uninstall:
 	[ ! -d $(libexec) ] || rmdir --ignore-fail-on-non-empty $(libexec)
 
 test: build-engine
-	scripts/setup build engine engine26 podman podman5 agents helpers shells devcontainers compose
+	scripts/setup build engine engine26 rootless podman podman5 agents helpers shells devcontainers compose
 	$(CARGO) build -p docker-jackin
 	$(CARGO) test --workspace --exclude jackin-tests
 	$(CARGO) test -p jackin-tests
