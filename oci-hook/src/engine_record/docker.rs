@@ -60,10 +60,13 @@ fn folder_above(source: &Path, id: &ContainerId) -> Option<PathBuf> {
     folder.join(RECORD).is_file().then(|| folder.to_owned())
 }
 
-/// Docker's folder for this container, in the data-root that its rootfs is in.
+/// Docker's folder for this container, in the data-root that its rootfs is in;
+/// never in the rootfs itself, where the container may write what it likes.
 fn folder_beside(rootfs: &Path, id: &ContainerId) -> Option<PathBuf> {
     let mut folders = rootfs
         .ancestors()
+        .skip(1)
+        .filter(|path| path.is_absolute())
         .map(|path| path.join("containers").join(id.as_str()));
     folders.find(|folder| folder.join(RECORD).is_file())
 }
@@ -146,6 +149,26 @@ mod tests {
             assert_eq!(other.engine, Engine::Unknown);
             assert_eq!(other.alive, Path::new("/bundle"));
             assert!(!other.annotations_are_the_users);
+        }
+    }
+
+    #[test]
+    fn a_container_cannot_pass_itself_off_as_one_of_dockers_from_its_own_rootfs() {
+        let layer = tempfile::tempdir().unwrap();
+        let rootfs = layer.path().join("merged");
+        let within = rootfs.join("containers/abc");
+        std::fs::create_dir_all(&within).unwrap();
+        std::fs::write(
+            within.join(RECORD),
+            r#"{"Config":{"Image":"acme/web:1"},"Image":"sha256:0a"}"#,
+        )
+        .unwrap();
+        let id = ContainerId::try_from(OsString::from("abc")).unwrap();
+        for rootfs in [rootfs.clone(), rootfs.join("."), rootfs.join("")] {
+            let text = format!(r#"{{"root":{{"path":"{}"}}}}"#, rootfs.display());
+            let spec = Spec::from_json(text.as_bytes()).unwrap();
+            let record = EngineRecord::find(&spec, Path::new("/bundle"), &id).unwrap();
+            assert_eq!(record.engine, Engine::Unknown, "{text}");
         }
     }
 }
