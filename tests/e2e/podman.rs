@@ -3,6 +3,7 @@
 
 mod delivery;
 mod hook_alone;
+mod images;
 mod leak;
 mod refusals;
 mod transparency;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         delivery::trials(),
         hook_alone::trials(),
+        images::trials(),
         leak::trials(),
         refusals::trials(),
         transparency::trials(),

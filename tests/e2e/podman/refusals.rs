@@ -43,7 +43,19 @@ fn refusals(podman: &Podman) -> Result<()> {
             "it told the secret"
         );
     }
+    right_image(podman)?;
     later_start(podman)
+}
+
+/// A limit to the image holds on Podman too, in its short spelling.
+fn right_image(podman: &Podman) -> Result<()> {
+    let mut ticket = podman.ticket(payload(&Canary::new()?)?)?;
+    ticket.limits.image = Some(BASE.to_owned());
+    let handle = podman.stage(&ticket)?;
+    podman
+        .run_with(&handle, &["--rm", BASE, "true"])?
+        .success()?;
+    Ok(())
 }
 
 /// Podman keeps the log of a start that failed and reads it again after the
