@@ -105,7 +105,8 @@ pub fn may_be_served(config: &[u8]) -> bool {
 pub struct Applicant<'a> {
     /// Its id.
     pub id: &'a ContainerId,
-    /// What its id is unique in: the low-level runtime's state folder.
+    /// What its id is unique in: the low-level runtime's state folder, or, where
+    /// that is not known, its bundle.
     pub root: &'a Path,
     /// The engine's bundle.
     pub bundle: &'a Path,

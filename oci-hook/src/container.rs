@@ -137,7 +137,8 @@ impl fmt::Display for ContainerId {
 #[serde(deny_unknown_fields)]
 pub struct Marker {
     /// The low-level runtime's state folder (`--root`): container ids are
-    /// unique only within one.
+    /// unique only within one. A hook is not told of it; of a container that it
+    /// serves alone, this is the engine's bundle.
     pub root: PathBuf,
     /// A path that exists for as long as the engine knows the container.
     pub alive: PathBuf,

@@ -63,8 +63,9 @@ pub enum Error {
     Admission(#[from] admission::Error),
     /// It was called for a container that asks for nothing.
     #[error(
-        "the container names no ticket; start it with --annotation {HANDLE_ANNOTATION}=HANDLE, \
-         or without the device and the hook that ask for a login"
+        "the container names no ticket; make one with 'docker jackin ticket --format handle', and \
+         start the container with --annotation {HANDLE_ANNOTATION}=HANDLE, or without the device \
+         that asks for a login"
     )]
     NoTicket,
     /// It names a ticket in a way that only the wrapper knows to handle.
