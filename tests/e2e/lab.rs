@@ -166,6 +166,11 @@ pub(crate) fn on_newest_engine(name: &str, check: fn(&Rig) -> Result<()>) -> Vec
         .collect()
 }
 
+/// A test of what only the oldest engine can show: it runs on that, with runc.
+pub(crate) fn on_oldest_engine(name: &str, check: fn(&Rig) -> Result<()>) -> Vec<Trial> {
+    on_each_engine(name, check).into_iter().take(1).collect()
+}
+
 /// A test that needs no engine of its own.
 pub(crate) fn once(name: &str, check: fn() -> Result<()>) -> Vec<Trial> {
     vec![named(name.to_owned(), check)]

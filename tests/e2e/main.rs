@@ -6,6 +6,7 @@
 mod agents;
 mod claude;
 mod completion;
+mod compose;
 mod cri;
 mod delivery;
 mod failures;
@@ -88,6 +89,7 @@ fn trials() -> Vec<Trial> {
         agents::trials(),
         claude::trials(),
         completion::trials(),
+        compose::trials(),
         cri::trials(),
         delivery::trials(),
         failures::trials(),

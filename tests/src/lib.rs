@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod canary;
 pub mod cgroup;
 pub mod command;
+pub mod compose;
 pub mod containerd;
 pub mod cri;
 pub mod daemon;
