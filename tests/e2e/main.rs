@@ -9,6 +9,7 @@ mod completion;
 mod compose;
 mod cri;
 mod delivery;
+mod devcontainer;
 mod failures;
 mod hostile;
 mod kept;
@@ -92,6 +93,7 @@ fn trials() -> Vec<Trial> {
         compose::trials(),
         cri::trials(),
         delivery::trials(),
+        devcontainer::trials(),
         failures::trials(),
         hostile::trials(),
         kept::trials(),

@@ -80,7 +80,7 @@ impl User {
     }
 
     /// A command as theirs, with one of the engines.
-    fn command(&self, rig: &Rig, command: &Command) -> Command {
+    pub(crate) fn command(&self, rig: &Rig, command: &Command) -> Command {
         let uid = self.uid.to_string();
         // In front, rather than set on the command, so that it still holds
         // when the command is started in a terminal.

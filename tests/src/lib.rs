@@ -10,6 +10,7 @@ pub mod compose;
 pub mod containerd;
 pub mod cri;
 pub mod daemon;
+pub mod devcontainer;
 pub mod engine;
 pub mod image;
 pub mod keeper;

@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The role's flags: the programs, and what sends them to the stand-in.
-    fn flags(&self, modes: &[(Program, Mode)]) -> Result<Vec<String>> {
+    pub(crate) fn flags(&self, modes: &[(Program, Mode)]) -> Result<Vec<String>> {
         let mut flags: Vec<String> = NETWORK.iter().map(|&flag| flag.to_owned()).collect();
         for (program, _) in modes {
             flags.extend(["-v".to_owned(), program.mount()?]);
