@@ -79,6 +79,7 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
 fn trials_alone() -> Vec<Trial> {
     let mut all = registration::trials();
     all.extend(kept::trials_alone());
+    all.extend(podman::trials_alone());
     all.extend(policy::trials_alone());
     all.extend(resolved::trials_alone());
     all.extend(restart::trials_alone());

@@ -5,6 +5,7 @@ mod delivery;
 mod hook_alone;
 mod images;
 mod leak;
+mod policy;
 mod refusals;
 mod transparency;
 
@@ -25,6 +26,8 @@ const ALL: [&str; 8] = [
     "podman-5.4 rootless crun",
     "podman-5.4 rootless runc",
 ];
+
+pub(crate) use policy::trials_alone;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [

@@ -65,7 +65,7 @@ fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
     };
     let grounds = match Grounds::of(&applicant, log)? {
         // Where there is a policy, the hook is run for every container.
-        None if applicant.engine.sandbox || policy::is_there() => return Ok(()),
+        None if applicant.engine.sandbox || policy::is_there() => return forget(&applicant),
         None => return Err(Error::NoTicket),
         Some(Grounds::Ticket {
             by_variable: true, ..
@@ -79,6 +79,16 @@ fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
         }
         served => served,
     }
+}
+
+/// What a rule gave to a container goes with the rule.
+fn forget(applicant: &Applicant<'_>) -> Result<(), Error> {
+    if let Some(store) = Store::open()?
+        && store.find_in(applicant.root, applicant.id)?.is_some()
+    {
+        store.remove(applicant.id)?;
+    }
+    Ok(())
 }
 
 fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> Result<(), Error> {
