@@ -4,9 +4,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use jackin_tests::canary::Canary;
-use jackin_tests::command::run_with_input;
 use jackin_tests::image::BASE;
 use jackin_tests::podman::machine::HOME;
 use jackin_tests::podman::{Container, Podman};
@@ -160,18 +159,19 @@ fn rules(podman: &Podman) -> Result<()> {
 /// An image that has the rule's match wherever an image can have it.
 fn asking_image(podman: &Podman) -> Result<&'static str> {
     let name = "localhost/acme/asking:1";
-    let dockerfile =
+    let text =
         format!("FROM {BASE}\nLABEL dev.jackin.policy=agents\nENV dev.jackin.policy=agents\n");
-    let words = [
+    podman.machine.write("/run/asking/Containerfile", &text)?;
+    let pair = "dev.jackin.policy=agents";
+    podman.podman(&[
         "build",
         "--quiet",
         "--annotation",
-        "dev.jackin.policy=agents",
-    ];
-    let words = [&words[..], &["--tag", name, "-f", "-", "/run"]].concat();
-    run_with_input(&mut podman.client(&words)?, dockerfile.as_bytes())?
-        .success()
-        .context("failed to build the image that asks")?;
+        pair,
+        "--tag",
+        name,
+        "/run/asking",
+    ])?;
     Ok(name)
 }
 
