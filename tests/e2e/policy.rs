@@ -1,5 +1,6 @@
 //! The policy: containers that nobody staged a ticket for.
 
+mod rootless;
 mod scene;
 
 use std::fs::{self, Permissions};
@@ -37,6 +38,7 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
         on_each_engine("policy::e54_what_an_image_says_of_itself", image_asks),
         on_each_rig("policy::what_happens_when_it_fails", failures),
         on_each_engine("policy::the_default_runtime", default_runtime),
+        rootless::trials(),
         on_each_engine("leak::e50_a_container_of_the_policy", leaks_nothing),
     ]
     .into_iter()

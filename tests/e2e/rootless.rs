@@ -47,7 +47,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     all.flat_map(|(name, check)| on_each(name, check)).collect()
 }
 
-type Check = fn(&Rig) -> Result<()>;
+pub(crate) type Check = fn(&Rig) -> Result<()>;
 
 /// Stops those that tests have used.
 pub(crate) fn stop() -> Result<()> {
@@ -59,7 +59,8 @@ pub(crate) fn stop() -> Result<()> {
     Ok(())
 }
 
-fn on_each(name: &str, check: Check) -> Vec<Trial> {
+/// A test that runs once for each of these engines.
+pub(crate) fn on_each(name: &str, check: Check) -> Vec<Trial> {
     let trial = |(index, engine): (usize, &&str)| {
         let run = move || check(&rig(index)?);
         named(format!("rootless::{name} [{engine}]"), run)
