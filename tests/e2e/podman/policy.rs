@@ -4,8 +4,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use jackin_tests::canary::Canary;
+use jackin_tests::command::run;
 use jackin_tests::image::BASE;
 use jackin_tests::podman::machine::HOME;
 use jackin_tests::podman::{Container, Podman};
@@ -75,6 +76,24 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    /// Logs the user in to Claude, in memory, in place of the token.
+    fn log_in(&self) -> Result<()> {
+        let login = serde_json::json!({ "claudeAiOauth": {
+            "accessToken": self.canary.oauth_token(),
+            "refreshToken": "stays here",
+            "expiresAt": 4_102_444_800_000_u64,
+            "scopes": ["user:inference"],
+        }});
+        let machine = &self.podman.machine;
+        let folder = format!("{HOME}/.claude");
+        fs::create_dir_all(machine.path(&folder)?)?;
+        let owned = format!("mode=0700,uid={USER},gid={USER}");
+        let words = ["mount", "-t", "tmpfs", "-o", &owned, "tmpfs", &folder];
+        run(&mut machine.command(false, &words)?)?.success()?;
+        self.write(&format!("{folder}/.credentials.json"), &login.to_string())?;
+        self.write(&format!("{HOME}/.docker/jackin/config.toml"), "")
+    }
+
     fn rule(&self, owner: &str, conditions: &str) -> Result<()> {
         let text = format!(
             "[[rule]]\nname = \"tested\"\nowner = \"{owner}\"\nagents = [\"claude\"]\n\
@@ -105,9 +124,12 @@ impl<'a> Scene<'a> {
 
 impl Drop for Scene<'_> {
     fn drop(&mut self) {
+        let machine = &self.podman.machine;
         for path in [POLICY, TOKEN, HOOKS] {
-            let _ = self.podman.machine.path(path).map(fs::remove_file);
+            let _ = machine.path(path).map(fs::remove_file);
         }
+        let unmount = machine.command(false, &["umount", &format!("{HOME}/.claude")]);
+        let _ = unmount.map(|mut unmount| run(&mut unmount));
     }
 }
 
@@ -175,16 +197,30 @@ fn asking_image(podman: &Podman) -> Result<&'static str> {
     Ok(name)
 }
 
-/// The hook runs for every container; the token is a file then.
+/// The hook runs for every container, and gives what needs no variable: the
+/// login of the host.
 fn hook_alone(podman: &Podman) -> Result<()> {
     let scene = Scene::new(podman)?;
+    scene.log_in()?;
     podman.machine.write(HOOKS, HOOK)?;
     scene.rule("jackin-user", &format!("image = \"{IMAGE}\""))?;
     let start = |image: &str| {
         let container = podman.container();
-        let words = ["run", "-d", "--name", &container.name];
+        // crun itself tells no more of a hook than its exit code.
+        let said = format!("{HOME}/{}", container.name);
+        let pair = format!("run.oci.hooks.stderr={said}");
+        let words = [
+            "run",
+            "-d",
+            "--name",
+            &container.name,
+            "--annotation",
+            &pair,
+        ];
         let rest = ["--runtime", podman.low_level, image, "sleep", "1000"];
-        podman.podman(&[&words[..], &rest].concat())?;
+        let started = podman.podman(&[&words[..], &rest].concat());
+        let said = fs::read_to_string(podman.machine.path(&said)?).unwrap_or_default();
+        started.context(said)?;
         Ok::<_, anyhow::Error>(container)
     };
     let login = "cat ~/.claude/.credentials.json 2>/dev/null; tr '\\0' '\\n' </proc/1/environ";
