@@ -2,6 +2,7 @@
 
 mod ctr;
 mod leak;
+mod node;
 mod pods;
 
 use std::sync::Arc;
@@ -23,6 +24,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+/// What changes the policy of the machine.
+pub(crate) fn trials_alone() -> Vec<Trial> {
+    node::trials()
 }
 
 /// Stops those that tests have used.

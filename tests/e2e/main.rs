@@ -4,6 +4,7 @@
 //! brackets, the engine and low-level runtime that it ran on.
 
 mod agents;
+mod cdi;
 mod claude;
 mod completion;
 mod compose;
@@ -78,6 +79,8 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
 /// What changes the engines or the settings of our own programs.
 fn trials_alone() -> Vec<Trial> {
     let mut all = registration::trials();
+    all.extend(cdi::trials_alone());
+    all.extend(cri::trials_alone());
     all.extend(kept::trials_alone());
     all.extend(podman::trials_alone());
     all.extend(policy::trials_alone());

@@ -209,6 +209,8 @@ fn spawn(release: &Release, folder: &Path, disk: &Path) -> Result<Daemon> {
         mount --bind "$DISK/tmp" /tmp
         mkdir -p /run/containerd
         mount -t tmpfs tmpfs /run/containerd
+        # As with systemd: what a pod mounts below may show on the node.
+        mount --make-shared /run
         exec docker-init -s -- containerd "$@""#;
     let mut command = Daemon::script(script);
     let path = format!("{}:{SYSTEM_PATH}", release.folder.display());

@@ -290,6 +290,10 @@ fn daemon_json(release: &Release) -> serde_json::Value {
         "docker-jackin": { "path": binaries::RUNTIME },
         "docker-jackin-crun": { "path": binaries::RUNTIME_CRUN },
     }});
+    if release.channel == Channel::Annotation {
+        // 20.10 refuses a file that says so.
+        settings["features"] = json!({ "cdi": true });
+    }
     if let Some(user) = release.remap {
         settings["userns-remap"] = user.into();
     }

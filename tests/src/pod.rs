@@ -70,6 +70,16 @@ impl Pod {
         handler: &str,
         annotations: Annotations,
     ) -> Result<Self> {
+        Self::start_in("default", containerd, handler, annotations)
+    }
+
+    /// The same in a namespace of Kubernetes'.
+    pub fn start_in(
+        namespace: &str,
+        containerd: &Arc<Containerd>,
+        handler: &str,
+        annotations: Annotations,
+    ) -> Result<Self> {
         let client = containerd.connect()?;
         let name = unique("pod");
         let security_context = LinuxSandboxSecurityContext {
@@ -81,7 +91,7 @@ impl Pod {
             metadata: Some(PodSandboxMetadata {
                 uid: format!("uid-of-{name}"),
                 name,
-                namespace: "default".to_owned(),
+                namespace: namespace.to_owned(),
             }),
             annotations: map(annotations),
             linux: Some(LinuxPodSandboxConfig {
