@@ -254,3 +254,43 @@ BinaryName = "{wrapper}"
 {fragment}"#
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The settings of a file of `share/kubernetes`, without its comments.
+    fn settings(name: &str) -> String {
+        let path = project::root().join("share/kubernetes").join(name);
+        let text = fs::read_to_string(path).unwrap();
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_fragments_for_both_versions_say_the_same() {
+        let [old, new] = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"];
+        let second = settings("containerd-config-v2.toml");
+        assert!(second.contains(&format!("runtimes.{HANDLER}]")));
+        assert!(second.contains(&format!("BinaryName = \"{}\"", binaries::RUNTIME)));
+        let third = settings("containerd-config-v3.toml");
+        assert_eq!(second.replace(old, new), third);
+    }
+
+    #[test]
+    fn the_objects_of_kubernetes_name_each_other() {
+        assert!(settings("runtime-class.yaml").contains(&format!("handler: {HANDLER}")));
+        let pod = settings("pod.yaml");
+        assert!(pod.contains(&format!("runtimeClassName: {HANDLER}")));
+        assert!(pod.contains("dev.jackin.policy: agents"));
+        assert!(pod.contains("namespace: agents"));
+        let secrets = settings("login.yaml");
+        assert!(secrets.contains("path: /run/docker-jackin-secrets"));
+        assert!(secrets.contains("place=/node/claude"));
+        let token = "file:/run/docker-jackin-secrets/claude/token";
+        assert!(settings("config.toml").contains(token));
+        let crio = settings("crio-50-docker-jackin.conf");
+        assert!(crio.contains(&format!("[crio.runtime.runtimes.{HANDLER}]")));
+    }
+}

@@ -88,11 +88,11 @@ impl Client {
         Ok(())
     }
 
-    /// Stops a container at once.
-    pub fn stop(&self, id: &str) -> Result<()> {
+    /// Stops a container: by a signal, and after `timeout` seconds by force.
+    pub fn stop(&self, id: &str, timeout: i64) -> Result<()> {
         let request = StopContainerRequest {
             container_id: id.to_owned(),
-            timeout: 0,
+            timeout,
         };
         let Done {} = self.call("StopContainer", request)?;
         Ok(())

@@ -161,7 +161,13 @@ impl Pod {
         self.config.log_directory.as_str().into()
     }
 
-    /// Ends it, with all of its containers.
+    /// Ends it as the kubelet does, which lets a container see to its end first.
+    pub fn end_gently(&self, container: &str) -> Result<()> {
+        self.client.stop(container, 30)?;
+        self.remove()
+    }
+
+    /// Ends it at once, with all of its containers.
     pub fn remove(&self) -> Result<()> {
         self.client.remove_sandbox(&self.id)
     }
@@ -200,7 +206,7 @@ impl PodContainer<'_> {
 
     /// Stops and removes it.
     pub fn end(self) -> Result<()> {
-        self.pod.client.stop(&self.id)?;
+        self.pod.client.stop(&self.id, 0)?;
         self.pod.client.remove(&self.id)
     }
 }

@@ -40,7 +40,7 @@ fn served(containerd: &Arc<Containerd>) -> Result<()> {
     let first = Canary::new()?;
     let secret = Secret::new(&first)?;
     let _policy = Policy::write(USERS[0])?;
-    let shown = show(containerd, &secret)?;
+    let (shower, shown) = show(containerd, &secret)?;
 
     let asks = [("dev.jackin.policy", "agents")];
     let pod = Pod::start_in("agents", containerd, HANDLER, &asks)?;
@@ -59,12 +59,13 @@ fn served(containerd: &Arc<Containerd>) -> Result<()> {
     has_token(&container, Some(&second))?;
     container.end()?;
     // Without the Secret there is no login, and the pod's events say why.
-    shown.remove()?;
+    shower.end_gently(&shown)?;
     let Err(error) = pod.run(&Wanted::default(), 2) else {
         bail!("it was started without its login");
     };
     let message = format!("{error:#}");
-    ensure!(message.contains(SECRETS), "{message}");
+    let reason = "rule pods of the policy";
+    ensure!(message.contains(reason), "{message}");
     pod.remove()?;
     for canary in [&first, &second] {
         let mut found = Vec::new();
@@ -117,8 +118,9 @@ impl Secret {
     }
 }
 
-/// Runs the script of `login.yaml` as its pod does.
-fn show(containerd: &Arc<Containerd>, secret: &Secret) -> Result<Pod> {
+/// Runs the script of `login.yaml` as its pod does; the pod, and its container's
+/// id.
+fn show(containerd: &Arc<Containerd>, secret: &Secret) -> Result<(Pod, String)> {
     let mount = |inside: &str, outside: &Path| Mount {
         container_path: inside.to_owned(),
         host_path: outside.display().to_string(),
@@ -140,12 +142,12 @@ fn show(containerd: &Arc<Containerd>, secret: &Secret) -> Result<Pod> {
         ..Wanted::default()
     };
     let pod = Pod::start(containerd, "runc", &[])?;
-    pod.run(&wanted, 0)?;
+    let id = pod.run(&wanted, 0)?.id;
     let init = containerd.daemon().init()?;
     let token = format!("/proc/{init}/root{SECRETS}/claude/token");
     for _ in 0..100 {
         if fs::read(&token).is_ok() {
-            return Ok(pod);
+            return Ok((pod, id));
         }
         thread::sleep(Duration::from_millis(50));
     }
