@@ -5,12 +5,17 @@ use std::fmt;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 use jackin_oci_hook::policy::{self, Error, Policy, Rule};
+use jackin_oci_hook::runtime::low_level::FOLDERS;
 use jackin_oci_hook::standing::Standing;
 use serde::Serialize;
 
-use crate::engine::client::ANNOTATIONS_SINCE;
+use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
+
+/// The first Podman that leaves images' annotations out of its containers.
+const PODMAN_VOUCHES_SINCE: (u32, u32) = (4, 7);
 
 /// The policy of this machine.
 #[derive(Debug, Default, Serialize)]
@@ -19,6 +24,8 @@ pub(in crate::command) struct PolicyStatus {
     state: State,
     /// Its rules, in their order.
     rules: Vec<RuleStatus>,
+    /// The version of a Podman on which annotations match nothing.
+    podman: Option<String>,
 }
 
 /// How a policy is.
@@ -52,7 +59,29 @@ struct RuleStatus {
 /// Reads it, and takes down what is wrong with it.
 pub(super) fn look(problems: &mut Vec<String>) -> PolicyStatus {
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-    look_with(Policy::load(Standing::Root), &passwd, problems)
+    let mut status = look_with(Policy::load(Standing::Root), &passwd, problems);
+    if status.wants_annotations().next().is_some() {
+        status.podman = podman_version().filter(|version| gives_the_images(version));
+    }
+    status
+}
+
+/// What the Podman of this machine says of itself.
+fn podman_version() -> Option<String> {
+    let places = FOLDERS
+        .iter()
+        .map(|folder| Path::new(folder).join("podman"));
+    let podman = places.into_iter().find(|path| path.is_file())?;
+    let output = Command::new(podman).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().strip_prefix("podman version ")?.to_owned())
+}
+
+/// Whether a Podman of this version may give an image's annotations to its
+/// containers (podman#18542).
+fn gives_the_images(version: &str) -> bool {
+    let numbers = version.rsplitn(2, '.').last().and_then(parse_version);
+    numbers.is_none_or(|numbers| numbers < PODMAN_VOUCHES_SINCE)
 }
 
 fn look_with(
@@ -81,6 +110,7 @@ fn look_with(
     let status = PolicyStatus {
         state,
         rules: rules.collect(),
+        podman: None,
     };
     for rule in status.rules.iter().filter(|rule| rule.uid.is_none()) {
         problems.push(format!(
@@ -137,13 +167,29 @@ impl PolicyStatus {
         }
     }
 
-    /// The rules that can never match on the engine at hand, with the reason.
+    /// The rules that can never match on the engine at hand, or with this
+    /// machine's Podman, with the reason.
     pub(in crate::command) fn notes(&self) -> impl Iterator<Item = String> {
         let rules = self.rules.iter();
-        rules.filter_map(|rule| {
+        let here = rules.filter_map(|rule| {
             let why = rule.never_here.as_ref()?;
             Some(format!("rule {} never matches here: {why}", rule.name))
-        })
+        });
+        let podman = self.podman.iter().flat_map(|version| {
+            self.wants_annotations().map(move |rule| {
+                format!(
+                    "rule {} never matches with Podman {version}: before 4.7 an image may set \
+                     annotations",
+                    rule.name
+                )
+            })
+        });
+        here.chain(podman)
+    }
+
+    fn wants_annotations(&self) -> impl Iterator<Item = &RuleStatus> {
+        let rules = self.rules.iter();
+        rules.filter(|rule| !rule.rule.conditions.annotations.is_empty())
     }
 }
 
@@ -225,6 +271,24 @@ mod tests {
         policy     /etc/docker-jackin/policy.toml: 4 rules
                    rule rootful never matches here: the engine is that of uid 1000 alone
         ");
+    }
+
+    #[test]
+    fn scenario_54_annotations_do_not_count_with_a_podman_that_takes_them_from_images() {
+        for (version, gives) in [
+            ("4.3.1", true),
+            ("4.6.2", true),
+            ("4.7.0", false),
+            ("5.4.2", false),
+            ("odd", true),
+        ] {
+            assert_eq!(gives_the_images(version), gives, "{version}");
+        }
+        let mut status = looked_at(RULES, &mut Vec::new());
+        status.podman = Some("4.3.1".to_owned());
+        let notes: Vec<_> = status.notes().collect();
+        let note = "rule annotated never matches with Podman 4.3.1: before 4.7 an image may set annotations";
+        assert_eq!(notes, [note]);
     }
 
     #[test]
