@@ -3,7 +3,7 @@
 //! What the program sends, for which file and which variable, was measured
 //! with its own binary (0.0.1790142911) against a stand-in of the API.
 
-use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Without};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -41,6 +41,10 @@ const CREDENTIALS_LIMIT: u64 = 256 << 10;
 
 /// What the name of a login begins with; the rest is the server's address.
 const LOGIN: &str = "apiKey@";
+
+/// The login for the server that Amp asks unless it is told another: to the
+/// letter, with its slash.
+const USUAL_LOGIN: &str = "apiKey@https://ampcode.com/";
 
 /// Reads Amp's login on this host.
 ///
@@ -106,13 +110,22 @@ fn below() -> CredentialFile {
     }
 }
 
-/// The payload of `api_key`.
+/// The payload of `api_key`. Where no variable can be set, the file as `amp
+/// login` writes it stands for it; for another server than the usual one that
+/// file is of no use.
 ///
 /// # Errors
 /// The key cannot be a variable's value.
 pub fn api_key(key: &SecretString) -> Result<Payload, NoVariable> {
+    let key = key.expose_secret().trim();
+    let file = std::collections::BTreeMap::from([(USUAL_LOGIN, key)]);
+    let content = json::secret(&file).ok_or(NoVariable(API_KEY))?;
+    let without = Without::File(CredentialFile {
+        place: CREDENTIALS.in_container(),
+        delivery: Delivery::Bind { content },
+    });
     Ok(Payload {
-        env: vec![environment::variable(API_KEY, key.expose_secret())?],
+        env: vec![environment::variable(API_KEY, key, without)?],
         ..Payload::default()
     })
 }
@@ -165,6 +178,18 @@ mod tests {
         assert_eq!(payload.env[0].name.as_str(), "AMP_API_KEY");
         assert_eq!(payload.env[0].value.expose(), "key");
         assert!(payload.files.is_empty() && payload.unset.is_empty());
+    }
+
+    #[test]
+    fn scenario_34_where_no_variable_can_be_set_the_key_is_a_login_of_the_usual_server() {
+        let payload = api_key(&" key\n".into()).unwrap();
+        let alone = payload.without_variables().unwrap();
+        assert_eq!(alone.files[0].place, CREDENTIALS.in_container());
+        let Delivery::Bind { content } = &alone.files[0].delivery else {
+            panic!("{alone:?}");
+        };
+        assert_eq!(content.expose(), r#"{"apiKey@https://ampcode.com/":"key"}"#);
+        assert!(login(content.expose().as_bytes()).is_ok());
     }
 
     #[test]

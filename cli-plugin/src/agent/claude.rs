@@ -6,9 +6,10 @@
 mod host_login;
 mod keychain;
 
-use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Variable, Without};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 pub use host_login::{account, login, read as read_host_login};
@@ -16,7 +17,7 @@ pub use keychain::KeychainError;
 
 use super::login::{NoVariable, Setting};
 use super::own_file::OwnFile;
-use super::{Description, environment};
+use super::{Description, environment, json};
 
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
@@ -58,8 +59,18 @@ const ABOVE_THE_FILE: [&str; 8] = [
     IDENTITY_RULE,
 ];
 
-/// What a long-lived token yields to.
-const ABOVE_THE_TOKEN: [&str; 4] = [AUTH_TOKEN, API_KEY, API_KEY_DESCRIPTOR, OAUTH_SCOPES];
+/// What a long-lived token yields to: in its variable to the first four, and in
+/// the credentials file, where no variable can be set, to the others, too.
+const ABOVE_THE_TOKEN: [&str; 8] = [
+    AUTH_TOKEN,
+    API_KEY,
+    API_KEY_DESCRIPTOR,
+    OAUTH_SCOPES,
+    OAUTH_TOKEN_DESCRIPTOR,
+    CREDENTIALS_FOLDER,
+    PROFILE,
+    IDENTITY_RULE,
+];
 
 /// What is sent together with an API key, or could be taken for it.
 const ABOVE_THE_KEY: [&str; 2] = [AUTH_TOKEN, OAUTH_TOKEN];
@@ -110,43 +121,81 @@ pub fn sync(content: Secret, account: Option<Map<String, Value>>, setting: &Sett
     if let Some(account) = account {
         seed.insert("oauthAccount".to_owned(), Value::Object(account));
     }
-    let credentials = CredentialFile {
-        place: CREDENTIALS.in_container(),
-        delivery: Delivery::Bind { content },
-    };
     Payload {
         unset: environment::names(&ABOVE_THE_FILE),
-        files: vec![credentials, seed_file(seed)],
+        files: vec![credentials(content), seed_file(seed)],
         ..Payload::default()
     }
 }
 
-/// The payload of `api_key`.
+/// The payload of `api_key`. Nothing stands for the variable: Claude reads a
+/// key from no file that can be bound. `primaryApiKey` lies in a file that it
+/// rewrites all the time, and would stay in the container's layer; and
+/// `apiKeyHelper` is a program that the image would have to bring.
+///
+/// # Errors
+/// The key cannot be a variable's value.
 pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVariable> {
     let mut seed = onboarded(setting);
     if let Some(suffix) = approved_suffix(key.expose_secret().trim()) {
         let approval = json!({ "approved": [suffix], "rejected": [] });
         seed.insert("customApiKeyResponses".to_owned(), approval);
     }
-    with_variable(API_KEY, key, &ABOVE_THE_KEY, seed)
+    let variable = environment::variable(API_KEY, key.expose_secret(), Without::Nothing)?;
+    Ok(with_variable(variable, &ABOVE_THE_KEY, seed))
 }
 
 /// The payload of `oauth_token`.
+///
+/// # Errors
+/// The token cannot be a variable's value.
 pub fn oauth_token(token: &SecretString, setting: &Setting) -> Result<Payload, NoVariable> {
-    with_variable(OAUTH_TOKEN, token, &ABOVE_THE_TOKEN, onboarded(setting))
+    let token = token.expose_secret().trim();
+    let content = token_file(token).ok_or(NoVariable(OAUTH_TOKEN))?;
+    let variable = environment::variable(OAUTH_TOKEN, token, Without::File(credentials(content)))?;
+    Ok(with_variable(
+        variable,
+        &ABOVE_THE_TOKEN,
+        onboarded(setting),
+    ))
 }
 
-fn with_variable(
-    name: &'static str,
-    value: &SecretString,
-    rivals: &[&str],
-    seed: Map<String, Value>,
-) -> Result<Payload, NoVariable> {
-    Ok(Payload {
-        env: vec![environment::variable(name, value.expose_secret())?],
+fn with_variable(variable: Variable, rivals: &[&str], seed: Map<String, Value>) -> Payload {
+    Payload {
+        env: vec![variable],
         unset: environment::names(rivals),
         files: vec![seed_file(seed)],
-    })
+    }
+}
+
+/// A token as a login in the credentials file. Without a refresh token Claude
+/// never tries to renew it, and the scope lets it be sent at all.
+fn token_file(token: &str) -> Option<Secret> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Login<'a> {
+        access_token: &'a str,
+        refresh_token: Option<&'a str>,
+        expires_at: Option<u64>,
+        scopes: [&'static str; 1],
+    }
+    let login = Login {
+        access_token: token,
+        refresh_token: None,
+        expires_at: None,
+        scopes: ["user:inference"],
+    };
+    json::secret(&std::collections::BTreeMap::from([(
+        "claudeAiOauth",
+        login,
+    )]))
+}
+
+fn credentials(content: Secret) -> CredentialFile {
+    CredentialFile {
+        place: CREDENTIALS.in_container(),
+        delivery: Delivery::Bind { content },
+    }
 }
 
 /// The last 20 characters of a key, by which Claude knows an approved one.
@@ -209,9 +258,40 @@ mod tests {
             "ANTHROPIC_API_KEY",
             "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
             "CLAUDE_CODE_OAUTH_SCOPES",
+            "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
+            "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+            "ANTHROPIC_PROFILE",
+            "ANTHROPIC_FEDERATION_RULE_ID",
         ];
         assert_eq!(unset(&payload), above);
         assert_eq!(seed_of(&payload), json!({"hasCompletedOnboarding": true}));
+    }
+
+    #[test]
+    fn scenario_33_where_no_variable_can_be_set_a_token_is_a_login_that_is_never_renewed() {
+        let payload = oauth_token(&" tok \n".into(), &Setting::default()).unwrap();
+        let alone = payload.without_variables().unwrap();
+        assert_eq!(seed_of(&alone), seed_of(&payload));
+        let bound = |file: &CredentialFile| match &file.delivery {
+            Delivery::Bind { content } => Some((file.place.clone(), content.expose().to_owned())),
+            Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
+        };
+        let (place, content) = alone.files.iter().find_map(bound).unwrap();
+        assert_eq!(place, CREDENTIALS.in_container());
+        assert_eq!(
+            content,
+            r#"{"claudeAiOauth":{"accessToken":"tok","refreshToken":null,"expiresAt":null,"scopes":["user:inference"]}}"#
+        );
+        for above in ABOVE_THE_FILE.iter().filter(|name| **name != OAUTH_TOKEN) {
+            assert!(unset(&payload).contains(above), "{above}");
+        }
+    }
+
+    #[test]
+    fn scenario_34_where_no_variable_can_be_set_a_key_is_refused_by_its_name() {
+        let payload = api_key(&"key".into(), &Setting::default()).unwrap();
+        let missed = payload.without_variables().unwrap_err();
+        assert_eq!(missed, environment::names(&[API_KEY]));
     }
 
     #[test]

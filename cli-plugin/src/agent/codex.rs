@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Without};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -204,7 +204,8 @@ pub fn sync(content: Secret, setting: &Setting) -> Payload {
     }
 }
 
-/// The payload of `api_key`: the key in its file and in its variable.
+/// The payload of `api_key`: the key in its file and in its variable, which
+/// Codex itself does not miss.
 ///
 /// # Errors
 /// The key cannot be a variable's value.
@@ -212,7 +213,7 @@ pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVaria
     let key = key.expose_secret().trim();
     let content = key_file(key).ok_or(NoVariable(API_KEY))?;
     Ok(Payload {
-        env: vec![environment::variable(API_KEY, key)?],
+        env: vec![environment::variable(API_KEY, key, Without::Needless)?],
         unset: environment::names(&ABOVE_THE_FILE),
         files: files(content, setting),
     })

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Without};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -150,7 +150,8 @@ pub fn sync(content: Secret) -> Payload {
 }
 
 /// The payload of `api_key`: the key of one provider, in the file. A variable
-/// such as `ANTHROPIC_API_KEY` would reach other agents as well.
+/// such as `ANTHROPIC_API_KEY` would reach other agents as well; OpenCode's own
+/// says no more than the file does.
 ///
 /// # Errors
 /// The key cannot be a variable's value.
@@ -166,7 +167,7 @@ pub fn api_key(key: &SecretString, setting: &Setting) -> Result<Payload, NoVaria
     let file = std::collections::BTreeMap::from([(provider, entry)]);
     let content = json::secret(&file).ok_or(NoVariable(API_KEY))?;
     let own = provider == OWN_PROVIDER;
-    let variable = own.then(|| environment::variable(API_KEY, key));
+    let variable = own.then(|| environment::variable(API_KEY, key, Without::Needless));
     Ok(Payload {
         env: variable.transpose()?.into_iter().collect(),
         unset: environment::names(&[AUTH_CONTENT]),
@@ -289,6 +290,8 @@ mod tests {
             let payload = api_key(&" key\n".into(), &setting).unwrap();
             let named = payload.env.first().map(|variable| variable.name.as_str());
             assert_eq!(named, variable);
+            let alone = payload.without_variables().unwrap();
+            assert_eq!(alone.files, payload.files, "the file says the same");
             let Delivery::Bind { content } = &payload.files[0].delivery else {
                 panic!("a secret");
             };

@@ -265,6 +265,13 @@ fn scenario_28_a_malformed_host_login_is_warned_about() {
 }
 
 #[test]
+fn for_an_operators_variable_nothing_stands_where_none_can_be_set() {
+    let scene = Scene::new("[claude]\nauth_forward = \"ignore\"\n[env]\nA = \"ours\"\n");
+    let missed = scene.prepare().unwrap().payload.without_variables();
+    assert_eq!(missed.unwrap_err(), ["A".try_into().unwrap()]);
+}
+
+#[test]
 fn scenario_43_a_variable_given_by_flag_is_the_users_own() {
     let mut scene = Scene::new("[claude]\nauth_forward = \"oauth_token\"\n[env]\nA = \"ours\"\n");
     scene.given = ["CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "A"]
@@ -284,6 +291,10 @@ fn scenario_43_a_variable_given_by_flag_is_the_users_own() {
             "ANTHROPIC_AUTH_TOKEN",
             "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
             "CLAUDE_CODE_OAUTH_SCOPES",
+            "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
+            "CLAUDE_SECURESTORAGE_CONFIG_DIR",
+            "ANTHROPIC_PROFILE",
+            "ANTHROPIC_FEDERATION_RULE_ID",
         ]
     );
     assert_eq!(prepared.warnings.len(), 2, "{:?}", prepared.warnings);

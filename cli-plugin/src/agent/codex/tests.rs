@@ -166,6 +166,8 @@ fn scenario_34_a_key_is_in_its_file_and_its_variable_and_its_rivals_go() {
     let payload = api_key(&" key\n".into(), &Setting::default()).unwrap();
     assert_eq!(payload.env[0].name.as_str(), "OPENAI_API_KEY");
     assert_eq!(payload.env[0].value.expose(), "key");
+    let alone = payload.without_variables().unwrap();
+    assert_eq!(alone.files, payload.files, "the file says the same");
     assert_eq!(payload.unset, environment::names(&ABOVE_THE_FILE));
     let [file] = payload.files.as_slice() else {
         panic!("one file");
