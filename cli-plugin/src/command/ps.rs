@@ -19,6 +19,8 @@ use listing::{Entry, Listing};
 
 /// List the containers that docker-jackin started for you
 ///
+/// And those that were started with the flags that `docker jackin ticket`
+/// prints; not those of an env-file or a handle alone, which leave no label.
 /// With each agent's mode, and when the login it was given ends. What is not
 /// known, such as the end of a key, is shown as `-`.
 #[derive(Debug, Args)]

@@ -164,6 +164,7 @@ impl<N: Names> Asked<'_, N> {
             ("workspace", _) | (_, "WORKSPACE") => plain(self.workspaces()),
             ("role", _) | (_, "ROLE") => plain(self.roles()),
             (_, "CONTAINER|ROLE") => plain(self.containers_and_roles()),
+            (_, "HANDLE") => plain(self.names.tickets()),
             (_, "MODE") => plain(self.modes()),
             (_, "VARIABLE") => plain(self.variables()),
             (_, "SOURCE") => Answer {

@@ -1,9 +1,13 @@
 //! Names that only this user's configuration and engine know.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
+
+use jackin_oci_hook::folder::candidates;
 
 use crate::config::{self, Config};
 use crate::engine::here;
+use crate::handoff::TicketFolder;
 use crate::host::Host;
 use crate::launch::label;
 use crate::plugin::global_flags::GlobalFlags;
@@ -20,6 +24,10 @@ pub(super) trait Names {
 
     /// The names of this user's running containers, each with its role.
     fn containers(&self, flags: &GlobalFlags) -> Vec<(String, String)>;
+
+    /// How the handles of this user's tickets begin that wait, each with its
+    /// role.
+    fn tickets(&self) -> Vec<(String, String)>;
 }
 
 /// The names of this process's user.
@@ -58,5 +66,21 @@ impl Names for NamesHere {
                 (one.name, role)
             })
             .collect()
+    }
+
+    fn tickets(&self) -> Vec<(String, String)> {
+        let uid = rustix::process::geteuid().as_raw();
+        let Ok(folder) = TicketFolder::open(&candidates(uid), uid) else {
+            return Vec::new();
+        };
+        let waiting = folder.waiting(SystemTime::now()).into_iter();
+        let waiting = waiting.map(|one| {
+            let role = one
+                .request
+                .as_ref()
+                .and_then(|request| request.subject.role());
+            (one.handle.to_string(), role.unwrap_or_default().to_owned())
+        });
+        waiting.collect()
     }
 }

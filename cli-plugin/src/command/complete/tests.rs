@@ -30,6 +30,10 @@ impl Names for Known {
     fn containers(&self, _: &GlobalFlags) -> Vec<(String, String)> {
         vec![("eager_mole".into(), "web".into())]
     }
+
+    fn tickets(&self) -> Vec<(String, String)> {
+        vec![("1000.0123456789ab".into(), "web".into())]
+    }
 }
 
 fn value() -> crate::config::Value {
@@ -57,6 +61,7 @@ fn scenario_71_verbs_and_their_verbs_are_offered() {
         ("config env ", "set unset list"),
         ("workspace ", "add list show remove"),
         ("role r", "remove"),
+        ("ticket ", "list revoke"),
     ] {
         assert_eq!(offered(line), (words.to_owned(), 4), "{line:?}");
     }
@@ -72,6 +77,9 @@ fn scenario_71_names_are_offered_where_they_are_meant() {
         ("exec ", "web eager_mole"),
         ("eject ", "web"),
         ("purge ", "web"),
+        ("ticket --role ", "web"),
+        ("ticket --workspace=", "my-app"),
+        ("ticket revoke ", "1000.0123456789ab"),
         ("workspace show ", "my-app"),
         ("workspace remove m", "my-app"),
         ("role show ", "web"),
