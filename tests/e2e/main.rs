@@ -27,6 +27,7 @@ mod resolved;
 mod restart;
 mod rootless;
 mod session;
+mod ticket;
 mod transparency;
 mod user;
 mod verbs;
@@ -110,6 +111,7 @@ fn trials() -> Vec<Trial> {
         restart::trials(),
         rootless::trials(),
         session::trials(),
+        ticket::trials(),
         transparency::trials(),
         verbs::trials(),
     ];
