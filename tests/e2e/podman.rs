@@ -8,6 +8,7 @@ mod leak;
 mod policy;
 mod refusals;
 mod transparency;
+mod user_side;
 
 use anyhow::Result;
 use jackin_tests::podman::Podman;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         leak::trials(),
         refusals::trials(),
         transparency::trials(),
+        user_side::trials(),
     ]
     .into_iter()
     .flatten()

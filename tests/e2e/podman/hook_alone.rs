@@ -1,13 +1,16 @@
 //! Podman with the hook alone: files, and no variables.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::payload::{CredentialFile, Payload, Without};
 use jackin_oci_hook::ticket::Handle;
 use jackin_tests::canary::Canary;
 use jackin_tests::image::BASE;
 use jackin_tests::mock_api::{ANSWER, MockApi};
-use jackin_tests::podman::machine::AGENTS;
+use jackin_tests::podman::machine::{AGENTS, HOME};
 use jackin_tests::podman::{Container, Podman};
+use jackin_tests::rig::unique;
 use jackin_tests::staging;
 use libtest_mimic::Trial;
 use serde_json::json;
@@ -157,7 +160,8 @@ fn flags(podman: &Podman) -> Result<()> {
     Ok(())
 }
 
-/// crun tells its user no more than that the hook failed, runc says it all.
+/// crun tells its user no more than that the hook failed, and the reason to the
+/// file that an annotation names; runc says it all.
 fn refusals(podman: &Podman) -> Result<()> {
     let canary = Canary::new()?;
     // A variable that nothing stands for.
@@ -172,14 +176,18 @@ fn refusals(podman: &Podman) -> Result<()> {
 }
 
 fn refused(podman: &Podman, handle: &Handle, reason: &str) -> Result<()> {
-    let outcome = podman.run_hooked(handle, &["--rm", BASE, "true"])?;
+    let folder = if podman.rootless { HOME } else { "/root" };
+    let file = format!("{folder}/{}", unique("hook"));
+    let annotation = format!("run.oci.hooks.stderr={file}");
+    let words = ["--rm", "--annotation", &annotation, BASE, "true"];
+    let outcome = podman.run_hooked(handle, &words)?;
     ensure!(outcome.code == 126, "{outcome:?}");
-    let told = if podman.low_level == "runc" {
-        reason
-    } else {
-        "docker-jackin-hook"
-    };
-    ensure!(outcome.stderr.contains(told), "{outcome:?}");
+    let mut told = outcome.stderr;
+    if podman.low_level == "crun" {
+        ensure!(told.contains("docker-jackin-hook"), "{told:?}");
+        told = fs::read_to_string(podman.machine.path(&file)?)?;
+    }
+    ensure!(told.contains(reason), "{told:?}");
     Ok(())
 }
 

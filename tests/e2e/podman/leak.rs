@@ -13,12 +13,17 @@ use libtest_mimic::Trial;
 
 use super::delivery::{has_it, payload};
 use super::hook_alone::{self, has_the_file};
-use super::{on_each, with_crun};
+use super::{on, with_crun};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         with_crun("e50_the_search_finds_a_plain_variable", control),
-        on_each("e50_e52_the_wrapper_from_start_to_removal", wrapper),
+        with_crun("e50_e52_the_wrapper_from_start_to_removal", wrapper),
+        on(
+            &["podman-4.3 rootful runc", "podman-5.4 rootless runc"],
+            "e50_e52_the_wrapper_from_start_to_removal",
+            wrapper,
+        ),
         with_crun("e50_e52_the_hook_alone_from_start_to_removal", hook),
         with_crun("e50_the_low_level_runtime_fails", low_level_fails),
     ]

@@ -44,6 +44,7 @@ fn refusals(podman: &Podman) -> Result<()> {
         );
     }
     right_image(podman)?;
+    hook_refuses(podman)?;
     later_start(podman)
 }
 
@@ -56,6 +57,13 @@ fn right_image(podman: &Podman) -> Result<()> {
         .run_with(&handle, &["--rm", BASE, "true"])?
         .success()?;
     Ok(())
+}
+
+/// What the hook finds wrong comes through too, which crun alone would hide.
+fn hook_refuses(podman: &Podman) -> Result<()> {
+    let handle = podman.stage(&podman.ticket(payload(&Canary::new()?)?)?)?;
+    let words = ["--rm", "-e", "HOME=/etc/passwd", BASE, "true"];
+    refused(&podman.run_with(&handle, &words)?, "not a folder")
 }
 
 /// Podman keeps the log of a start that failed and reads it again after the

@@ -9,13 +9,13 @@ use jackin_tests::podman::{Container, Podman};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::on_each;
+use super::{on_each, with_crun};
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each("e46_config_json_is_podmans_own", config),
         on_each("e46_exit_codes_and_signals", codes),
-        on_each("e47_podmans_other_verbs", verbs),
+        with_crun("e47_podmans_other_verbs", verbs),
     ]
     .into_iter()
     .flatten()
