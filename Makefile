@@ -13,6 +13,12 @@ ENGINE_DIR ?= $(TARGET_DIR)/$(HOST)/engine
 plugins = $(DESTDIR)$(PREFIX)/libexec/docker/cli-plugins
 libexec = $(DESTDIR)$(PREFIX)/libexec/docker-jackin
 man = $(DESTDIR)$(PREFIX)/share/man/man1
+examples = $(DESTDIR)$(PREFIX)/share/docker-jackin
+
+# Files with a path of this installation in them, for those who configure
+# engines by other means than `docker jackin install`.
+templates = $(shell cd share && find docker podman containerd crio cdi -type f)
+fill = sed -e 's|@LIBEXEC@|$(PREFIX)/libexec/docker-jackin|g' -e 's|@PLUGINS@|$(PREFIX)/libexec/docker/cli-plugins|g'
 
 .PHONY: help build build-engine install uninstall test lint bench demo clean
 
@@ -39,11 +45,16 @@ install:
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-runc
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-crun
 	install -m 0644 share/man/man1/*.1 $(man)/
+	set -e; for file in $(templates); do \
+		install -D -m 0644 share/$$file $(examples)/$$file; \
+		$(fill) share/$$file > $(examples)/$$file; \
+	done
 
 uninstall:
 	rm -f $(plugins)/docker-jackin $(man)/docker-jackin.1 $(man)/docker-jackin-*.1
 	rm -f $(libexec)/docker-jackin-runtime $(libexec)/docker-jackin-hook
 	rm -f $(libexec)/docker-jackin-runtime-runc $(libexec)/docker-jackin-runtime-crun
+	cd $(examples) 2>/dev/null && rm -f $(templates) && find . -depth -type d -empty -delete || true
 	[ ! -d $(libexec) ] || rmdir --ignore-fail-on-non-empty $(libexec)
 
 test: build-engine

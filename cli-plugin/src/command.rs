@@ -14,6 +14,7 @@ mod issue;
 mod new_name;
 pub mod ps;
 pub mod purge;
+pub mod registrars;
 pub mod resolve;
 pub mod role;
 pub mod run;
@@ -75,9 +76,9 @@ enum Verb {
     Workspace(workspace::Arguments),
     Role(role::Arguments),
     Doctor(doctor::Arguments),
-    /// Register the runtime with the engine.
+    /// Register the runtime and the hook with engines.
     Install(install::InstallArgs),
-    /// Take the runtime out of the engine again.
+    /// Take the runtime and the hook out of engines again.
     Uninstall(uninstall::UninstallArgs),
     /// Show what is installed where, and whether a delivery works.
     Status(status::StatusArgs),

@@ -1,31 +1,33 @@
-//! `docker jackin install`: registers the runtime with the engine.
+//! `docker jackin install`: registers the wrapper and the hook with engines.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use jackin_oci_hook::config::PATH as SETTINGS;
-use similar::TextDiff;
-
+use super::registrars::Engines;
 use crate::engine::Surroundings;
-use crate::engine::client::EngineInfo;
-use crate::engine::installation::{self, Installation, InstallationError};
-use crate::engine::registration::{Registration, Reload, left_as_it_is, unreadable};
-use crate::engine::settings;
+use crate::engine::owner::Owner;
+use crate::engine::registrar::apply::{apply, show};
+use crate::engine::registrar::wanted::{Asked, Wanted};
+use crate::engine::registrar::{Plan, Registrar};
 use crate::engine::tmpfs;
-use crate::engine::whole_file::WholeFile;
 use crate::failure::{Failure, Kind};
 
 /// What `docker jackin install` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InstallArgs {
+    #[command(flatten)]
+    engines: Engines,
     /// Show what would change, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Make the runtime the engine's default: for containers that name none
+    #[arg(long)]
+    pub default_runtime: bool,
     /// The engine's own configuration file [default: the one it was started with]
     #[arg(long, value_name = "PATH")]
     pub daemon_config: Option<PathBuf>,
-    /// The runtime that does the work: runc, crun or an absolute path [default: as it is set, else runc]
+    /// The runtime that does the work: runc, crun or an absolute path [default: as it is set, else runc, else crun]
     #[arg(long, value_name = "RUNTIME")]
     pub low_level: Option<String>,
     /// Where docker-jackin-runtime is [default: beside the plugin]
@@ -33,59 +35,65 @@ pub struct InstallArgs {
     pub runtime_path: Option<PathBuf>,
 }
 
-/// Registers the runtime, in an order that leaves a working engine wherever
-/// it stops: programs checked, their settings written, the engine last.
+/// Registers, in an order that leaves working engines wherever it stops:
+/// programs checked, their settings written, the engines last.
 ///
 /// # Errors
-/// When something is missing, unsafe, taken, or not accepted by the engine.
+/// When something is missing, unsafe, taken, or not accepted by an engine.
 pub fn run(
     args: &InstallArgs,
     around: &Surroundings<'_>,
     screen: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
-    if !args.dry_run {
-        require_root("install")?;
-    }
+    let asked = Asked {
+        wrapper: args.runtime_path.clone(),
+        low_level: args.low_level.clone(),
+        default_runtime: args.default_runtime,
+    };
     let plugin = own_program()?;
-    let installation = checked_installation(args, &plugin)?;
-    let runtimes = installation.runtimes();
-    let registration = Registration::find(around, args.daemon_config.as_deref())?;
-    registration.require_no_flags()?;
-
-    let (settings_file, settings) = planned_settings(args, &plugin)?;
-    let (config_file, json) = registration.read_config()?;
-    for (name, program) in &runtimes {
-        json.register(name, program)
-            .map_err(|error| left_as_it_is(&registration.config, &error))?;
+    let registrars = args.engines.find(around, args.daemon_config.as_deref())?;
+    if !args.dry_run {
+        for registrar in &registrars {
+            registrar.owner().require_is_us("install")?;
+        }
     }
-    let config = json.text();
-
-    if args.dry_run {
-        show_change(screen, &settings_file, &settings);
-        show_change(screen, &config_file, &config);
-        return Ok(ExitCode::SUCCESS);
+    let mut plans = Vec::new();
+    for registrar in &registrars {
+        let wanted = Wanted::find(&asked, &plugin, registrar.owner())?;
+        let mut plan = registrar.install(&wanted)?;
+        plan.change_first(wanted.into_settings());
+        plans.push((registrar, plan));
     }
-    if settings_file.text() != Some(&settings) {
-        settings_file
-            .replace(&settings, false, &|_| Ok(()))
-            .map_err(|error| left_as_it_is(settings_file.path(), &error))?;
+    for (registrar, plan) in plans {
+        if args.dry_run {
+            show(&plan, screen);
+        } else {
+            carry_out(registrar.as_ref(), plan, screen)?;
+        }
     }
-    if config_file.text() != Some(&config) {
-        registration.write_config(&config_file, &config, true)?;
-    }
-    let reload = registration.reload_until(screen, &|info| shows_all(info, &runtimes))?;
-    report(screen, &registration, &runtimes, reload);
-    tell_about_memory(screen);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses everybody but root, and says how to become root.
-pub fn require_root(verb: &str) -> Result<(), Failure> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(());
+fn carry_out(
+    registrar: &dyn Registrar,
+    plan: Plan<'_>,
+    screen: &mut dyn Write,
+) -> Result<(), Failure> {
+    if apply(plan, screen)?
+        && let Some(outcome) = registrar.verify()
+    {
+        for line in outcome.map_err(registered_in_vain)? {
+            let _ = writeln!(screen, "{line}");
+        }
     }
-    let message = format!("cannot {verb}: it changes the engine's configuration, which is root's");
-    Err(Failure::new(Kind::Configuration, message).hint(format!("run: sudo docker jackin {verb}")))
+    tell_about_memory(registrar.owner(), screen);
+    Ok(())
+}
+
+fn registered_in_vain(failure: Failure) -> Failure {
+    failure
+        .hint("it stays registered; see what is wrong with: docker jackin status")
+        .hint("or take it out again with: docker jackin uninstall --engine ENGINE")
 }
 
 /// This program's own path.
@@ -98,115 +106,9 @@ pub fn own_program() -> Result<PathBuf, Failure> {
     })
 }
 
-/// What a person does about programs that are missing or not root's alone.
-pub fn installation_failure(error: &InstallationError) -> Failure {
-    let failure = Failure::new(Kind::Configuration, error);
-    match error {
-        InstallationError::Missing { program, .. } if program.starts_with("docker-jackin") => {
-            failure.hint("install both sides with: sudo make install")
-        }
-        InstallationError::Missing { .. } => {
-            failure.hint("install it, or name another one with --low-level")
-        }
-        _ => failure,
-    }
-}
-
-/// Shows a file's change as a patch, or nothing when there is none.
-pub fn show_change(screen: &mut dyn Write, file: &WholeFile, after: &str) {
-    let before = file.text().unwrap_or_default();
-    if before == after {
-        let _ = writeln!(screen, "{}: no change", file.path().display());
-        return;
-    }
-    let name = file.path().display().to_string();
-    let old = if file.text().is_some() {
-        name.as_str()
-    } else {
-        "/dev/null"
-    };
-    let diff = TextDiff::from_lines(before, after);
-    let _ = write!(screen, "{}", diff.unified_diff().header(old, &name));
-}
-
-fn checked_installation(args: &InstallArgs, plugin: &Path) -> Result<Installation, Failure> {
-    let installation = Installation::find(args.runtime_path.as_deref(), plugin)
-        .map_err(|error| installation_failure(&error))?;
-    installation
-        .require_roots_alone()
-        .map_err(|error| installation_failure(&error))?;
-    Ok(installation)
-}
-
-/// The settings file, and the text it will have.
-fn planned_settings(args: &InstallArgs, plugin: &Path) -> Result<(WholeFile, String), Failure> {
-    let path = Path::new(SETTINGS);
-    let file = WholeFile::read(path).map_err(|error| unreadable(path, &error))?;
-    let text = file.text().unwrap_or_default();
-    let known = settings::low_level(text).map_err(|error| left_as_it_is(path, &error))?;
-    let wanted = args
-        .low_level
-        .as_deref()
-        .or(known.as_deref())
-        .unwrap_or("runc");
-    let low_level =
-        installation::find_low_level(wanted).map_err(|error| installation_failure(&error))?;
-    let resolver = installation::resolver(plugin).map_err(|error| installation_failure(&error))?;
-    let new =
-        settings::with(text, &low_level, &resolver).map_err(|error| left_as_it_is(path, &error))?;
-    Ok((file, new))
-}
-
-fn shows_all(info: &EngineInfo, runtimes: &[(String, PathBuf)]) -> bool {
-    runtimes
-        .iter()
-        .all(|(name, program)| info.runtime(name) == Some(program))
-}
-
-fn report(
-    screen: &mut dyn Write,
-    registration: &Registration,
-    runtimes: &[(String, PathBuf)],
-    reload: Reload,
-) {
-    let config = registration.config.display();
-    for (name, program) in runtimes {
-        let _ = writeln!(
-            screen,
-            "registered {name} ({}) in {config}",
-            program.display()
-        );
-    }
-    let endpoint = &registration.target.endpoint;
-    let _ = match (reload, &registration.running) {
-        (Reload::Done, _) => writeln!(screen, "the engine at {endpoint} has it"),
-        (Reload::NotRunning, None) => writeln!(
-            screen,
-            "no engine runs at {endpoint}; it takes effect when one starts"
-        ),
-        (Reload::NotRunning, Some(running)) => match &running.daemon {
-            Ok(_) => writeln!(
-                screen,
-                "the engine at {endpoint} does not read that file; it takes effect when an \
-                 engine that does starts or reloads"
-            ),
-            Err(error) => writeln!(
-                screen,
-                "{error}; make it reload: systemctl reload docker, or kill -HUP its dockerd"
-            ),
-        },
-    };
-}
-
 /// Says so when the wrapper will refuse, since it keeps secrets in memory only.
-fn tell_about_memory(screen: &mut dyn Write) {
-    let folder = Path::new(jackin_oci_hook::folder::ENGINE_FOLDER);
-    if !tmpfs::will_be(folder) {
-        let _ = writeln!(
-            screen,
-            "warning: {0} lies on disk, and secrets are not put there; before the first run:\n  \
-             sudo mkdir -p {0} && sudo mount -t tmpfs -o mode=0700,nosuid,nodev,noexec tmpfs {0}",
-            folder.display()
-        );
+fn tell_about_memory(owner: &Owner, screen: &mut dyn Write) {
+    if !tmpfs::will_be(&owner.engine_folder()) {
+        let _ = writeln!(screen, "warning: {}", owner.on_disk());
     }
 }

@@ -76,6 +76,8 @@ pub struct EngineInfo {
     pub security_options: Vec<String>,
     /// Where it keeps its data.
     pub root_folder: PathBuf,
+    /// Where it looks for CDI devices: nowhere, where that is off.
+    pub cdi_folders: Vec<PathBuf>,
 }
 
 impl EngineInfo {
@@ -157,6 +159,12 @@ impl Engine {
             default_runtime: info.default_runtime.unwrap_or_default(),
             security_options: info.security_options.unwrap_or_default(),
             root_folder: info.docker_root_dir.unwrap_or_default().into(),
+            cdi_folders: info
+                .cdi_spec_dirs
+                .unwrap_or_default()
+                .into_iter()
+                .map(PathBuf::from)
+                .collect(),
         })
     }
 
@@ -182,6 +190,38 @@ impl Engine {
             }
         }
         Ok(users)
+    }
+
+    /// The names of the containers, running or not, that were given a CDI
+    /// device, such as `vendor.com/class=name`.
+    ///
+    /// # Errors
+    /// When the engine does not list or describe them within 60 s each.
+    pub fn containers_with_device(&self, device: &str) -> Result<Vec<String>, EngineError> {
+        let docker = self.docker()?;
+        let all = ListContainersOptions {
+            all: true,
+            ..ListContainersOptions::default()
+        };
+        let task = "list its containers";
+        let listed = self.wait(PATIENT, task, docker.list_containers(Some(all)))?;
+        let mut names = Vec::new();
+        for id in listed.into_iter().filter_map(|container| container.id) {
+            let inspect = docker.inspect_container(&id, None);
+            let Ok(container) = self.wait(PATIENT, "describe a container", inspect) else {
+                continue;
+            };
+            let requests = container.host_config.and_then(|host| host.device_requests);
+            let mut devices = requests
+                .into_iter()
+                .flatten()
+                .flat_map(|request| request.device_ids.unwrap_or_default());
+            if devices.any(|given| given == device) {
+                let name = container.name.unwrap_or(id);
+                names.push(name.trim_start_matches('/').to_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// One container and its runtime; `None` when it is gone by now.

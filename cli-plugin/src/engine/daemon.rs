@@ -1,10 +1,10 @@
 //! The dockerd process behind a socket: what it reads, and how it reloads.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,8 @@ pub struct Daemon {
     program: PathBuf,
     arguments: Vec<OsString>,
     folder: PathBuf,
+    default_config: PathBuf,
+    uid: u32,
 }
 
 /// Why the process behind a socket is not known.
@@ -59,7 +61,7 @@ impl Daemon {
             socket: socket.to_owned(),
             reason,
         };
-        let pid = listener(socket).map_err(hidden)?;
+        let (pid, uid) = listener(socket).map_err(hidden)?;
         let pid = pid.ok_or_else(|| DaemonError::Unknown(socket.to_owned()))?;
         let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())
             .map_err(|error| hidden(error.into()))?;
@@ -72,11 +74,14 @@ impl Daemon {
             });
         }
         let command_line = fs::read(own.join("cmdline")).map_err(hidden)?;
+        let environment = fs::read(own.join("environ")).map_err(hidden)?;
         Ok(Self {
             process,
             program: fs::read_link(own.join("exe")).map_err(hidden)?,
             arguments: split_command_line(&command_line),
             folder: fs::read_link(own.join("cwd")).map_err(hidden)?,
+            default_config: default_config(&environment),
+            uid,
         })
     }
 
@@ -89,8 +94,19 @@ impl Daemon {
     pub fn config_file(&self) -> PathBuf {
         match flag_value(&self.arguments, "--config-file") {
             Some(path) => self.folder.join(path),
-            None => DEFAULT_CONFIG.into(),
+            None => self.default_config.clone(),
         }
+    }
+
+    /// Whose process it is: root's, or that of a rootless engine's user.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Whether its command line names the default runtime, which excludes
+    /// `default-runtime` in its configuration file.
+    pub fn takes_default_runtime_by_flag(&self) -> bool {
+        flag_value(&self.arguments, "--default-runtime").is_some()
     }
 
     /// Whether runtimes were given on its command line, which excludes
@@ -134,16 +150,36 @@ pub fn validate(program: &Path, config: &Path) -> io::Result<()> {
     )))
 }
 
-/// The process that listens on a socket.
-fn listener(socket: &Path) -> io::Result<Option<Pid>> {
+/// The process that listens on a socket, and whose it is.
+fn listener(socket: &Path) -> io::Result<(Option<Pid>, u32)> {
     let stream = UnixStream::connect(socket)?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream)?.pid;
+    let peer = rustix::net::sockopt::socket_peercred(&stream)?;
     // With socket activation it is systemd that listens; it knows for whom.
-    Ok(if peer == Pid::INIT {
+    let pid = if peer.pid == Pid::INIT {
         systemd_main_pid()
     } else {
-        Some(peer)
-    })
+        Some(peer.pid)
+    };
+    Ok((pid, peer.uid.as_raw()))
+}
+
+/// What dockerd reads when its command line says nothing: below `RootlessKit`,
+/// a file in its user's folder for configuration.
+fn default_config(environment: &[u8]) -> PathBuf {
+    let variable = |name: &str| {
+        let mut entries = environment.split(|byte| *byte == 0);
+        let value = entries
+            .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+            .filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(OsStr::from_bytes(value)))
+    };
+    if variable("ROOTLESSKIT_STATE_DIR").is_none() {
+        return DEFAULT_CONFIG.into();
+    }
+    let folder = variable("XDG_CONFIG_HOME")
+        .or_else(|| Some(variable("HOME")?.join(".config")))
+        .unwrap_or_default();
+    folder.join("docker/daemon.json")
 }
 
 /// The main process of systemd's docker.service.
@@ -215,12 +251,28 @@ mod tests {
             program: "/usr/bin/dockerd".into(),
             arguments: words("dockerd --config-file conf/daemon.json --add-runtime=a=b"),
             folder: "/srv".into(),
+            default_config: DEFAULT_CONFIG.into(),
+            uid: 0,
         };
         assert_eq!(daemon.config_file(), Path::new("/srv/conf/daemon.json"));
         assert!(daemon.takes_runtimes_by_flag());
         daemon.arguments = words("dockerd");
         assert_eq!(daemon.config_file(), Path::new(DEFAULT_CONFIG));
         assert!(!daemon.takes_runtimes_by_flag());
+    }
+
+    #[test]
+    fn below_rootlesskit_the_file_is_the_users_own() {
+        let config = |environment: &str| default_config(environment.replace(' ', "\0").as_bytes());
+        assert_eq!(config("HOME=/root"), Path::new(DEFAULT_CONFIG));
+        assert_eq!(
+            config("ROOTLESSKIT_STATE_DIR=/s HOME=/home/me"),
+            Path::new("/home/me/.config/docker/daemon.json")
+        );
+        assert_eq!(
+            config("XDG_CONFIG_HOME=/c ROOTLESSKIT_STATE_DIR=/s HOME=/home/me"),
+            Path::new("/c/docker/daemon.json")
+        );
     }
 
     #[test]

@@ -12,6 +12,9 @@ use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 /// The key that holds the runtimes.
 const RUNTIMES: &str = "runtimes";
 
+/// The key that names the runtime for containers that name none.
+pub const DEFAULT_RUNTIME: &str = "default-runtime";
+
 /// Every program of ours that is registered has this name, or this name, a
 /// hyphen and the low-level runtime's.
 const WRAPPER: &str = "docker-jackin-runtime";
@@ -88,6 +91,7 @@ impl DaemonJson {
         let root = CstRootNode::parse(text, &strict()).map_err(|_| DaemonJsonError::NoObject)?;
         let top = root.object_value().ok_or(DaemonJsonError::NoObject)?;
         require_once(&top, RUNTIMES)?;
+        require_once(&top, DEFAULT_RUNTIME)?;
         Ok(Self { root, top })
     }
 
@@ -163,6 +167,25 @@ impl DaemonJson {
         Ok(ours)
     }
 
+    /// Sets the default runtime, or takes the setting away.
+    pub fn set_default_runtime(&self, name: Option<&str>) {
+        let property = self.top.get(DEFAULT_RUNTIME);
+        match (property, name) {
+            (Some(property), Some(name)) => {
+                property.set_value(CstInputValue::String(name.to_owned()));
+            }
+            (Some(property), None) => property.remove(),
+            (None, Some(name)) => {
+                if self.top.properties().is_empty() {
+                    self.top.ensure_multiline();
+                }
+                let value = CstInputValue::String(name.to_owned());
+                self.top.append(DEFAULT_RUNTIME, value);
+            }
+            (None, None) => {}
+        }
+    }
+
     /// Drops a `runtimes` that holds nothing.
     ///
     /// # Errors
@@ -197,8 +220,8 @@ impl DaemonJson {
     }
 
     /// The default runtime, when the file names one.
-    fn default_runtime(&self) -> Option<String> {
-        let value = self.top.get("default-runtime")?.value()?;
+    pub fn default_runtime(&self) -> Option<String> {
+        let value = self.top.get(DEFAULT_RUNTIME)?.value()?;
         value.as_string_lit()?.decoded_value().ok()
     }
 

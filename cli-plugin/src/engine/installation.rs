@@ -49,7 +49,7 @@ pub enum InstallationError {
         places: String,
     },
     /// Somebody else than root could put another program in its place.
-    #[error("{} cannot be run as root: {} {problem}", program.display(), place.display())]
+    #[error("{} cannot be run by an engine: {} {problem}", program.display(), place.display())]
     NotRootsAlone {
         /// The program.
         program: PathBuf,
@@ -86,7 +86,10 @@ impl Installation {
     /// When the wrapper or the hook is missing.
     pub fn find(wrapper: Option<&Path>, plugin: &Path) -> Result<Self, InstallationError> {
         let folders = match wrapper {
-            Some(path) => vec![path.parent().unwrap_or(Path::new("/")).to_owned()],
+            Some(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                vec![path.parent().unwrap_or(Path::new("/")).to_owned()]
+            }
             None => folders_beside(plugin),
         };
         let found = folders.iter().find(|folder| folder.join(WRAPPER).is_file());
@@ -120,24 +123,25 @@ impl Installation {
         runtimes
     }
 
-    /// Holds the wrapper and the hook to the rule that only root can change
-    /// what runs as root.
+    /// Holds the wrapper and the hook to the rule that only root, or the user
+    /// that a rootless engine is of, can change what such an engine runs.
     ///
     /// # Errors
     /// With the first file or folder that breaks it.
-    pub fn require_roots_alone(&self) -> Result<(), InstallationError> {
-        require_roots_alone(&self.wrapper)?;
-        require_roots_alone(&self.hook)
+    pub fn require_alone(&self, uid: u32) -> Result<(), InstallationError> {
+        require_alone(&self.wrapper, uid)?;
+        require_alone(&self.hook, uid)
     }
 }
 
 /// The plugin that the wrapper may call as a resolver: this one when only
-/// root can change it, else the one installed for every user.
+/// root, or the rootless engine's user, can change it, else the one installed
+/// for every user.
 ///
 /// # Errors
 /// When there is none.
-pub fn resolver(plugin: &Path) -> Result<PathBuf, InstallationError> {
-    let own = require_roots_alone(plugin);
+pub fn resolver(plugin: &Path, uid: u32) -> Result<PathBuf, InstallationError> {
+    let own = require_alone(plugin, uid);
     if own.is_ok() {
         return Ok(plugin.to_owned());
     }
@@ -177,6 +181,14 @@ pub fn find_low_level(name: &str) -> Result<PathBuf, InstallationError> {
 /// # Errors
 /// With the first of them that breaks it.
 pub fn require_roots_alone(program: &Path) -> Result<(), InstallationError> {
+    require_alone(program, 0)
+}
+
+/// The same, with one more user who may: the one that a rootless engine is of.
+///
+/// # Errors
+/// With the first of them that breaks it.
+pub fn require_alone(program: &Path, uid: u32) -> Result<(), InstallationError> {
     let unreadable = |place: &Path, reason| InstallationError::Unreadable {
         place: place.to_owned(),
         reason,
@@ -184,7 +196,12 @@ pub fn require_roots_alone(program: &Path) -> Result<(), InstallationError> {
     let target = fs::canonicalize(program).map_err(|reason| unreadable(program, reason))?;
     for place in program.ancestors().chain(target.ancestors()) {
         let metadata = fs::symlink_metadata(place).map_err(|reason| unreadable(place, reason))?;
-        if let Some(problem) = problem(metadata.uid(), metadata.mode(), metadata.is_symlink()) {
+        let by = if metadata.uid() == uid {
+            0
+        } else {
+            metadata.uid()
+        };
+        if let Some(problem) = problem(by, metadata.mode(), metadata.is_symlink()) {
             return Err(InstallationError::NotRootsAlone {
                 program: program.to_owned(),
                 place: place.to_owned(),

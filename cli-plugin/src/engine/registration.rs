@@ -8,7 +8,9 @@ use super::client::{Engine, EngineInfo, connect};
 use super::context::{Surroundings, Target, resolve};
 use super::daemon::{self, DEFAULT_CONFIG, Daemon, DaemonError};
 use super::daemon_json::DaemonJson;
+use super::endpoint::Endpoint;
 use super::error::EngineError;
+use super::owner::Owner;
 use super::whole_file::WholeFile;
 use crate::failure::{Failure, Kind};
 
@@ -29,6 +31,8 @@ pub struct Registration {
     pub running: Option<Running>,
     /// Its configuration file.
     pub config: PathBuf,
+    /// Whose engine it is.
+    pub owner: Owner,
 }
 
 /// An engine that runs.
@@ -44,23 +48,35 @@ pub struct Running {
 impl Registration {
     /// Finds the engine that docker would use here and the file it reads:
     /// `config` when it is given, else what its dockerd was started with,
-    /// else `/etc/docker/daemon.json`.
+    /// else `/etc/docker/daemon.json`, of a rootless one
+    /// `~/.config/docker/daemon.json`.
     ///
     /// # Errors
-    /// When the engine is not on this machine, is rootless, lets us not in,
-    /// or when its file cannot be told.
+    /// When the engine is not on this machine, lets us not in, or when its
+    /// file cannot be told.
     pub fn find(around: &Surroundings<'_>, config: Option<&Path>) -> Result<Self, Failure> {
         let target = resolve(around)?;
         let running = Running::reach(&target)?;
+        let owner = match &running {
+            Some(running) => running.owner()?,
+            None => match target.local()? {
+                Endpoint::Unix(socket) => Owner::of_socket(socket)?,
+                _ => Owner::Root,
+            },
+        };
         let config = match (config, &running) {
             (Some(path), _) => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
-            (None, None) => DEFAULT_CONFIG.into(),
             (None, Some(running)) => running.config_file()?,
+            (None, None) => match &owner {
+                Owner::Root => DEFAULT_CONFIG.into(),
+                Owner::User { config, .. } => config.join("docker/daemon.json"),
+            },
         };
         Ok(Self {
             target,
             running,
             config,
+            owner,
         })
     }
 
@@ -76,19 +92,16 @@ impl Registration {
         Ok((file, json))
     }
 
-    /// Replaces the engine's configuration file, once its own program has
-    /// found nothing wrong with it. With `backup`, its former state is kept.
+    /// Holds a finished configuration file to what the engine's own program
+    /// says of it.
     ///
     /// # Errors
-    /// When it is refused or cannot be written; it is untouched then.
-    pub fn write_config(&self, file: &WholeFile, text: &str, backup: bool) -> Result<(), Failure> {
-        let program = self.daemon().map(Daemon::program);
-        let accept = |staged: &Path| match program {
+    /// It refuses the file.
+    pub fn accept(&self, staged: &Path) -> io::Result<()> {
+        match self.daemon().map(Daemon::program) {
             Some(program) => daemon::validate(program, staged),
             None => Ok(()),
-        };
-        file.replace(text, backup, &accept)
-            .map_err(|error| left_as_it_is(&self.config, &error))
+        }
     }
 
     /// What the engine that reads the configuration file says of itself.
@@ -98,7 +111,7 @@ impl Registration {
     }
 
     /// The dockerd that reads the configuration file.
-    fn daemon(&self) -> Option<&Daemon> {
+    pub fn daemon(&self) -> Option<&Daemon> {
         let daemon = self.running.as_ref()?.daemon.as_ref().ok()?;
         let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         (same(&daemon.config_file()) == same(&self.config)).then_some(daemon)
@@ -119,6 +132,26 @@ impl Registration {
         );
         Err(Failure::new(Kind::Configuration, message)
             .hint("move the runtimes of its command line into the file, and restart it"))
+    }
+
+    /// Refuses an engine whose command line names its default runtime.
+    ///
+    /// # Errors
+    /// When its dockerd was started with `--default-runtime`.
+    pub fn require_no_default_flag(&self) -> Result<(), Failure> {
+        if !self
+            .daemon()
+            .is_some_and(Daemon::takes_default_runtime_by_flag)
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot set the default runtime in {}: dockerd was started with --default-runtime, \
+             and refuses one from both its command line and its file",
+            self.config.display()
+        );
+        Err(Failure::new(Kind::Configuration, message)
+            .hint("take it off its command line, and restart it"))
     }
 
     /// Makes the engine read its file again, and waits until it is `done`.
@@ -201,11 +234,6 @@ impl Running {
             Err(error) => return Err(error.into()),
         };
         let info = engine.info()?;
-        if info.is_rootless() {
-            return Err(unsupported(
-                "rootless: its files are in its user's own namespace",
-            ));
-        }
         if info.operating_system == "Docker Desktop" {
             return Err(unsupported("Docker Desktop, in a virtual machine"));
         }
@@ -215,6 +243,18 @@ impl Running {
             info,
             daemon,
         }))
+    }
+
+    /// Whose it is.
+    fn owner(&self) -> Result<Owner, Failure> {
+        if !self.info.is_rootless() {
+            return Ok(Owner::Root);
+        }
+        match &self.daemon {
+            Ok(daemon) => Owner::of_uid(daemon.uid()),
+            Err(error) => Err(Failure::new(Kind::Engine, error)
+                .hint("as the user whose rootless engine it is, try again")),
+        }
     }
 
     fn config_file(&self) -> Result<PathBuf, Failure> {

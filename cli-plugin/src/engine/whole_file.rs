@@ -92,6 +92,17 @@ impl WholeFile {
         new.put(&self.path)
     }
 
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// When it has changed since it was read, or cannot be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        self.require_unchanged()?;
+        fs::remove_file(&self.path)?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        fs::File::open(folder)?.sync_all()
+    }
+
     /// A finished file under another name in the same folder.
     fn staged(&self, folder: &Path, text: &str) -> io::Result<StagedFile> {
         let access = match &self.metadata {

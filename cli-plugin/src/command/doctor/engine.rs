@@ -21,7 +21,7 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
         flags: &patient.flags,
         variable: &variable,
     };
-    match survey(&around) {
+    match survey(&around, true) {
         Ok((status, _)) => found.extend(told(&status)),
         Err(failure) => found.push(failure.into()),
     }

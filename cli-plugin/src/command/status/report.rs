@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::policy::PolicyStatus;
+use crate::engine::registrar::Part;
 use crate::failure::Failure;
 
 /// All that a status says. What could not be found out is absent, and then
@@ -30,8 +31,10 @@ pub(in crate::command) struct Status {
     pub(in crate::command) policy: PolicyStatus,
     /// Where this user's tickets lie.
     pub(in crate::command) tickets: Option<PathBuf>,
-    /// Whether a delivery works.
-    pub(in crate::command) delivery: Delivery,
+    /// Whether a delivery works with Docker; `None` when it was not looked at.
+    pub(in crate::command) delivery: Option<Delivery>,
+    /// Engines other than Docker.
+    pub(in crate::command) engines: Vec<Part>,
     /// What is missing or wrong, with what to do about it.
     pub(in crate::command) problems: Vec<String>,
 }
@@ -89,7 +92,7 @@ pub(in crate::command) enum Delivery {
 impl Status {
     /// Takes down what a verification found.
     pub(in crate::command) fn note_delivery(&mut self, outcome: Result<(), Failure>) {
-        self.delivery = match outcome {
+        self.delivery = Some(match outcome {
             Ok(()) => Delivery::Verified,
             Err(failure) => {
                 let problem = failure.to_string();
@@ -99,7 +102,7 @@ impl Status {
                 }
                 Delivery::Failed
             }
-        };
+        });
     }
 }
 
@@ -128,7 +131,8 @@ impl fmt::Display for Status {
         writeln!(f, "resolver   {}", path(&self.resolver))?;
         match &self.engine {
             Some(engine) => write!(f, "{engine}")?,
-            None => writeln!(f, "engine     {MISSING}")?,
+            None if self.delivery.is_some() => writeln!(f, "engine     {MISSING}")?,
+            None => {}
         }
         let place = if self.engine_folder.in_memory {
             "in memory"
@@ -142,7 +146,12 @@ impl fmt::Display for Status {
         )?;
         writeln!(f, "tickets    {}", path(&self.tickets))?;
         write!(f, "{}", self.policy)?;
-        writeln!(f, "delivery   {}", self.delivery)?;
+        if let Some(delivery) = &self.delivery {
+            writeln!(f, "delivery   {delivery}")?;
+        }
+        for engine in &self.engines {
+            write!(f, "{engine}")?;
+        }
         for problem in &self.problems {
             writeln!(f, "\nproblem: {problem}")?;
         }
@@ -224,7 +233,8 @@ mod tests {
             },
             policy: PolicyStatus::default(),
             tickets: Some("/run/user/0/docker-jackin/tickets".into()),
-            delivery: Delivery::NotVerified,
+            delivery: Some(Delivery::NotVerified),
+            engines: Vec::new(),
             problems: Vec::new(),
         }
     }

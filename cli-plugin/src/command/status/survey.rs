@@ -1,32 +1,29 @@
 //! Looking at what is installed and registered, and what is wrong with it.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use jackin_oci_hook::config::Config as Settings;
-use jackin_oci_hook::folder::{ENGINE_FOLDER, candidates};
-use jackin_oci_hook::standing::Standing;
+use jackin_oci_hook::folder::candidates;
 
 use super::policy::{self, EngineFacts};
-use super::report::{EngineStatus, Memory, Program, Status};
-use crate::command::install::{installation_failure, own_program};
+use super::programs::{self, OWN_VERSION};
+use super::report::{Delivery, EngineStatus, Memory, Program, Status};
+use crate::command::install::own_program;
 use crate::engine::client::{ANNOTATIONS_SINCE, Engine, EngineInfo};
 use crate::engine::context::Target;
+use crate::engine::daemon::Daemon;
 use crate::engine::daemon_json::is_ours;
-use crate::engine::installation::{self, Installation, RUNTIME_NAME};
-use crate::engine::{EngineError, Surroundings, connect, resolve, tmpfs};
+use crate::engine::installation::{Installation, RUNTIME_NAME};
+use crate::engine::owner::Owner;
+use crate::engine::{Endpoint, EngineError, Surroundings, connect, resolve, tmpfs};
 use crate::failure::Failure;
 use crate::handoff::TicketFolder;
 
-/// The version of this plugin, which both sides must have.
-const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Looks at everything, and goes on past what is missing.
+/// Looks at everything, and goes on past what is missing; at the Docker engine
+/// only when it is asked for.
 ///
 /// # Errors
 /// When flags contradict each other, or this program cannot find itself.
 pub(in crate::command) fn survey(
     around: &Surroundings<'_>,
+    with_docker: bool,
 ) -> Result<(Status, Option<Engine>), Failure> {
     let plugin = own_program()?;
     let mut status = Status {
@@ -36,112 +33,56 @@ pub(in crate::command) fn survey(
         },
         ..Status::default()
     };
-    let installation = look_at_programs(&mut status, &plugin);
-    look_at_settings(&mut status);
-    look_at_folders(&mut status);
     status.policy = policy::look(&mut status.problems);
+    if !with_docker {
+        let owner = Owner::of_this_process(around)?;
+        programs::look(&mut status, &plugin, &owner);
+        programs::look_at_settings(&mut status, &owner);
+        look_at_folders(&mut status, &owner);
+        return Ok((status, None));
+    }
+    status.delivery = Some(Delivery::NotVerified);
     let target = resolve(around)?;
-    let engine = look_at_engine(&mut status, &target, installation.as_ref());
-    Ok((status, engine))
-}
-
-fn look_at_programs(status: &mut Status, plugin: &Path) -> Option<Installation> {
-    let installation = match Installation::find(None, plugin) {
-        Ok(installation) => installation,
+    let answers = ask(&target);
+    let owner = owner(&target, answers.as_ref().ok());
+    let installation = programs::look(&mut status, &plugin, &owner);
+    programs::look_at_settings(&mut status, &owner);
+    look_at_folders(&mut status, &owner);
+    let engine = match answers {
+        Ok(answers) => look_at_engine(&mut status, &target, answers, &owner, installation.as_ref()),
         Err(error) => {
-            status
-                .problems
-                .push(installation_failure(&error).to_string());
-            return None;
+            status.problems.push(Failure::from(error).to_string());
+            return Ok((status, None));
         }
     };
-    if let Err(error) = installation.require_roots_alone() {
-        status
-            .problems
-            .push(installation_failure(&error).to_string());
-    }
-    // `--version` of the wrapper is the low-level runtime's.
-    let wrapper = own_side(&installation.wrapper, "--jackin-version");
-    let hook = own_side(&installation.hook, "--version");
-    for program in [&wrapper, &hook] {
-        if program.version.as_deref() != Some(OWN_VERSION) {
-            status.problems.push(format!(
-                "{program} is not of this plugin's version {OWN_VERSION}\n  \
-                 install one version of both sides with: sudo make install"
-            ));
-        }
-    }
-    status.wrapper = Some(wrapper);
-    status.hook = Some(hook);
-    Some(installation)
+    Ok((status, Some(engine)))
 }
 
-/// A program of the engine's side, which says `<name> <version>`.
-fn own_side(program: &Path, flag: &str) -> Program {
-    let line = first_line(program, flag);
-    Program {
-        path: program.to_owned(),
-        version: line.and_then(|line| Some(line.split_whitespace().nth(1)?.to_owned())),
-    }
-}
+/// What an engine answers: itself, what it says, and its API's version.
+type Answers = (Engine, EngineInfo, (u32, u32));
 
-fn look_at_settings(status: &mut Status) {
-    let settings = match Settings::load(Standing::Root) {
-        Ok(settings) => settings,
-        Err(error) => {
-            status
-                .problems
-                .push(format!("the engine's side refuses its settings: {error}"));
-            return;
-        }
+/// Whose engine it is; root's when that cannot be told.
+fn owner(target: &Target, answers: Option<&Answers>) -> Owner {
+    let known = match (answers, &target.endpoint) {
+        (Some((_, info, _)), _) if !info.is_rootless() => Ok(Owner::Root),
+        (Some((engine, ..)), _) => match Daemon::behind(engine.socket()) {
+            Ok(daemon) => Owner::of_uid(daemon.uid()),
+            Err(_) => Owner::of_socket(engine.socket()),
+        },
+        (None, Endpoint::Unix(socket)) => Owner::of_socket(socket),
+        (None, _) => Ok(Owner::Root),
     };
-    let found = match &settings.low_level {
-        Some(path) => installation::find_low_level(&path.to_string_lossy()),
-        // What the wrapper does without settings.
-        None => {
-            installation::find_low_level("runc").or_else(|_| installation::find_low_level("crun"))
-        }
-    };
-    match found {
-        Ok(path) => {
-            let version = first_line(&path, "--version");
-            status.low_level = Some(Program { path, version });
-        }
-        Err(error) => status.problems.push(error.to_string()),
-    }
-    match settings.resolver {
-        Some(path) => status.resolver = look_at_resolver(&mut status.problems, path),
-        None => status.problems.push(
-            "no resolver is set, so a restarted container keeps its first login\n  \
-             set it with: sudo docker jackin install"
-                .to_owned(),
-        ),
-    }
+    known.unwrap_or(Owner::Root)
 }
 
-fn look_at_resolver(problems: &mut Vec<String>, path: PathBuf) -> Option<PathBuf> {
-    match installation::require_roots_alone(&path) {
-        Ok(()) => Some(path),
-        Err(error) => {
-            problems.push(format!(
-                "{error}\n  set it anew with: sudo docker jackin install"
-            ));
-            None
-        }
-    }
-}
-
-fn look_at_folders(status: &mut Status) {
-    let folder = Path::new(ENGINE_FOLDER);
-    let in_memory = tmpfs::will_be(folder);
+fn look_at_folders(status: &mut Status, owner: &Owner) {
+    let folder = owner.engine_folder();
+    let in_memory = tmpfs::will_be(&folder);
     if !in_memory {
-        status.problems.push(format!(
-            "{ENGINE_FOLDER} lies on disk, and secrets are not put there\n  \
-             run: sudo mkdir -p {ENGINE_FOLDER} && sudo mount -t tmpfs -o mode=0700,nosuid,nodev,noexec tmpfs {ENGINE_FOLDER}"
-        ));
+        status.problems.push(owner.on_disk());
     }
     status.engine_folder = Memory {
-        path: folder.to_owned(),
+        path: folder,
         in_memory,
     };
     let uid = rustix::process::geteuid().as_raw();
@@ -154,27 +95,23 @@ fn look_at_folders(status: &mut Status) {
 fn look_at_engine(
     status: &mut Status,
     target: &Target,
+    (engine, info, api): Answers,
+    owner: &Owner,
     installation: Option<&Installation>,
-) -> Option<Engine> {
-    let (engine, info, api) = match ask(target) {
-        Ok(answers) => answers,
-        Err(error) => {
-            status.problems.push(Failure::from(error).to_string());
-            return None;
-        }
-    };
+) -> Engine {
+    let install = owner.install_line();
     let facts = EngineFacts::of_docker(engine.socket(), info.is_rootless(), api);
     status.policy.note_engine(facts);
     let registered = info.runtime(RUNTIME_NAME);
     if registered.is_none_or(|program| !is_ours(program)) {
         status.problems.push(format!(
-            "the runtime {RUNTIME_NAME} is not registered with the engine\n  run: sudo docker jackin install"
+            "the runtime {RUNTIME_NAME} is not registered with the engine\n  run: {install}"
         ));
     } else if let Some(installation) = installation
         && registered != Some(&installation.wrapper)
     {
         status.problems.push(format!(
-            "the runtime {RUNTIME_NAME} is registered as another program than {}\n  run: sudo docker jackin install",
+            "the runtime {RUNTIME_NAME} is registered as another program than {}\n  run: {install}",
             installation.wrapper.display()
         ));
     }
@@ -195,20 +132,12 @@ fn look_at_engine(
             "variable"
         },
     });
-    Some(engine)
+    engine
 }
 
-fn ask(target: &Target) -> Result<(Engine, EngineInfo, (u32, u32)), EngineError> {
+fn ask(target: &Target) -> Result<Answers, EngineError> {
     let engine = connect(target.local()?)?;
     let api = engine.api_version()?;
     let info = engine.info()?;
     Ok((engine, info, api))
-}
-
-/// The first line that a program prints for a flag.
-fn first_line(program: &Path, flag: &str) -> Option<String> {
-    let output = Command::new(program).arg(flag).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().next().filter(|_| output.status.success())?;
-    Some(line.to_owned())
 }

@@ -1,28 +1,16 @@
-//! A delivery tried out: a random marker, which is no secret, goes the way a
-//! credential goes, and a container says whether it arrived.
+//! A delivery tried out with Docker: a marker goes the way a credential goes,
+//! and a container of an image says whether it arrived.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
 
-use jackin_oci_hook::folder::candidates;
-use jackin_oci_hook::payload::{
-    ContainerPath, CredentialFile, Delivery, InvalidPayload, Payload, Place, Variable,
-    VariableName, VariableValue,
-};
-use jackin_oci_hook::secret::Secret;
 use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE, Handle};
 
 use crate::engine::client::{ANNOTATIONS_SINCE, Engine};
 use crate::engine::installation::RUNTIME_NAME;
+use crate::engine::marker::Marker;
 use crate::engine::trial::Trial;
 use crate::failure::{Failure, Kind};
-use crate::handoff::{self, Terms, TicketFolder};
-
-/// The variable that carries the marker.
-const VARIABLE: &str = "DOCKER_JACKIN_CHECK";
-
-/// The file in the home folder that carries it.
-const FILE: &str = ".docker-jackin-check";
+use crate::handoff::Terms;
 
 /// Exit codes of [`SCRIPT`].
 const NO_VARIABLE: i64 = 10;
@@ -41,18 +29,8 @@ const SCRIPT: &str = r#"[ -n "$DOCKER_JACKIN_CHECK" ] || exit 10
 /// When the container does not start, or the marker does not arrive, or the
 /// engine shows it.
 pub(super) fn verify(engine: &Engine, image: &str) -> Result<(), Failure> {
-    let marker = random_marker()?;
-    let uid = rustix::process::geteuid().as_raw();
-    let folder = TicketFolder::open(&candidates(uid), uid)?;
-    let payload = payload(&marker)
-        .map_err(|error| Failure::new(Kind::Internal, format!("cannot write a check: {error}")))?;
-    let staged = handoff::stage(
-        &folder,
-        payload,
-        None,
-        Terms::of_image(image),
-        SystemTime::now(),
-    )?;
+    let marker = Marker::draw()?;
+    let staged = marker.stage(true, Terms::of_image(image))?;
     let api = engine.api_version();
     let tried = api.and_then(|api| engine.try_out(trial(image, &staged.handle, api)));
     staged.withdraw();
@@ -61,30 +39,12 @@ pub(super) fn verify(engine: &Engine, image: &str) -> Result<(), Failure> {
             "the check ran {image:?} with the runtime {RUNTIME_NAME}"
         ))
     })?;
-    if outcome.description.contains(&marker) {
+    if outcome.description.contains(marker.text()) {
         return Err(undelivered(
             "the engine shows the delivered value in `docker inspect`",
         ));
     }
     judge(outcome.exit_code)
-}
-
-fn payload(marker: &str) -> Result<Payload, InvalidPayload> {
-    let secret = || Secret::new(marker.to_owned());
-    Ok(Payload {
-        env: vec![Variable::new(
-            VariableName::try_from(VARIABLE)?,
-            VariableValue::try_from(secret())?,
-        )],
-        files: vec![CredentialFile {
-            place: Place {
-                path: ContainerPath::try_from(FILE)?,
-                moved_by: None,
-            },
-            delivery: Delivery::Bind { content: secret() },
-        }],
-        ..Payload::default()
-    })
 }
 
 fn trial(image: &str, handle: &Handle, api: (u32, u32)) -> Trial {
@@ -123,29 +83,18 @@ fn undelivered(why: &str) -> Failure {
     Failure::new(Kind::Engine, format!("a delivery does not work: {why}"))
 }
 
-/// 128 random bits as hexadecimal digits.
-fn random_marker() -> Result<String, Failure> {
-    let mut bits = [0_u8; 16];
-    let drawn = rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty());
-    match drawn {
-        Ok(count) if count == bits.len() => Ok(hex::encode(bits)),
-        _ => Err(Failure::new(Kind::Internal, "cannot draw a random marker")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::marker::{FILE, VARIABLE};
 
     #[test]
     fn the_command_and_the_handle_do_not_hold_the_marker() {
-        let marker = random_marker().unwrap();
-        assert_eq!(marker.len(), 32);
-        assert_ne!(marker, random_marker().unwrap());
+        let marker = Marker::draw().unwrap();
         let handle: Handle = "0.00112233445566778899aabbccddeeff".parse().unwrap();
         for api in [(1, 41), (1, 45)] {
             let trial = trial("image", &handle, api);
-            assert!(!format!("{trial:?}").contains(&marker));
+            assert!(!format!("{trial:?}").contains(marker.text()));
             assert_eq!(trial.annotations.len() + trial.variables.len(), 1);
             assert_eq!(trial.variables.is_empty(), api >= ANNOTATIONS_SINCE);
         }

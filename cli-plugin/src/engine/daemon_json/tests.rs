@@ -200,7 +200,21 @@ fn a_running_engine_is_told_that_no_runtime_is_left() {
 }
 
 #[test]
-fn the_shipped_fragment_is_what_is_registered() {
-    let shipped = include_str!("../../../../share/docker/daemon.json");
-    assert_eq!(registered("").unwrap(), shipped);
+fn a_default_runtime_is_set_and_taken_away_without_a_trace() {
+    for before in [
+        "{}",
+        "{\n  \"debug\" : true\n}\n",
+        "{\n\t\"default-runtime\":  \"crun\" ,\n\t\"debug\": true}",
+        "{\"debug\": true,\n  \"default-runtime\": \"crun\"\n}",
+    ] {
+        let json = DaemonJson::parse(before).unwrap();
+        let former = json.default_runtime();
+        json.set_default_runtime(Some("docker-jackin"));
+        let json = DaemonJson::parse(&json.text()).unwrap();
+        assert_eq!(json.default_runtime().as_deref(), Some("docker-jackin"));
+        json.set_default_runtime(former.as_deref());
+        assert_eq!(json.text().replace("{\n}", "{}"), before);
+    }
+    let twice = DaemonJson::parse(r#"{"default-runtime":"a","default-runtime":"b"}"#);
+    assert!(twice.is_err());
 }
