@@ -3,6 +3,11 @@
 //!
 //! These tests change what an engine knows, so they run alone, after the rest.
 
+mod cdi;
+mod containerd;
+mod packaging;
+mod podman;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -36,6 +41,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_each_engine("registration::an_interrupted_uninstall", interrupted),
         on_each_engine("registration::a_symlink_stays_one", linked),
         on_each_engine("registration::a_malformed_file_is_left_alone", malformed),
+        on_each_engine(
+            "registration::the_default_runtime_comes_and_goes",
+            default_runtime,
+        ),
+        cdi::trials(),
+        containerd::trials(),
+        packaging::trials(),
+        podman::trials(),
     ]
     .into_iter()
     .flatten()
@@ -173,7 +186,10 @@ fn life(rig: &Rig) -> Result<()> {
         scene.jackin(&["uninstall"])?.success()?;
         scene.is_as_before(original)?;
         let again = scene.jackin(&["uninstall"])?.success()?;
-        ensure!(again.contains("nothing of docker-jackin"), "{again}");
+        ensure!(
+            again.starts_with("nothing to do: nothing of docker-jackin"),
+            "{again}"
+        );
         scene.is_as_before(original)?;
     }
     Ok(())
@@ -189,7 +205,8 @@ fn installing_again_does_nothing(scene: &Scene) -> Result<()> {
         Ok(all)
     };
     let before = state()?;
-    scene.install()?;
+    let said = scene.install()?;
+    ensure!(said.starts_with("nothing to do: "), "{said}");
     ensure!(state()? == before, "a second install wrote something");
     Ok(())
 }
@@ -295,5 +312,23 @@ fn malformed(rig: &Rig) -> Result<()> {
         }
     }
     ensure!(!scene.backup().exists(), "a backup was made");
+    Ok(())
+}
+
+/// Set, kept by a later install, and given back to what it was.
+fn default_runtime(rig: &Rig) -> Result<()> {
+    let named = ODD.replacen('{', "{ \"default-runtime\": \"runc\",", 1);
+    for original in [ODD.to_owned(), named] {
+        let scene = Scene::new(rig, &original)?;
+        scene.jackin(&["install", "--default-runtime"])?.success()?;
+        scene.install()?;
+        let default = || rig.engine.docker(&["info", "-f", "{{.DefaultRuntime}}"]);
+        ensure!(default()? == "docker-jackin", "{}", default()?);
+        scene.jackin(&["uninstall"])?.success()?;
+        ensure!(default()? == "runc", "{}", default()?);
+        scene.is_as_before(&original)?;
+        let kept = Path::new("/etc/docker-jackin/former.toml");
+        ensure!(!kept.exists(), "former.toml is left");
+    }
     Ok(())
 }

@@ -137,7 +137,7 @@ impl Registrar for Cdi {
             }
             Ok(Found::Missing) => {}
             Ok(Found::NotOurs) => part.problems.push(format!(
-                "{FILE} is not one that docker jackin wrote; rename it"
+                "{FILE} is not one of docker-jackin's own; rename it"
             )),
             Err(failure) => part.problems.push(failure.to_string()),
         }

@@ -116,7 +116,7 @@ impl Registrar for Crio {
             }
             Ok(Found::Missing) => {}
             Ok(Found::NotOurs) => part.problems.push(format!(
-                "{DROP_IN} is not one that docker jackin wrote; rename it"
+                "{DROP_IN} is not one of docker-jackin's own; rename it"
             )),
             Err(failure) => part.problems.push(failure.to_string()),
         }

@@ -52,7 +52,7 @@ impl Former {
             Found::Ours(text) => Some(text),
             Found::Missing => None,
             Found::NotOurs => {
-                let reason = "it is not one that docker jackin wrote; rename it first";
+                let reason = "it is not one of docker-jackin's own; rename it first";
                 return Err(left_as_it_is(file.path(), &reason));
             }
         };

@@ -83,7 +83,7 @@ impl OwnFile {
             Found::Missing => FileChange::new(&self.path, None, Some(text)),
             Found::Ours(before) => FileChange::new(&self.path, Some(&before), Some(text)),
             Found::NotOurs => {
-                let reason = "it is not one that docker jackin wrote; rename it first";
+                let reason = "it is not one of docker-jackin's own; rename it first";
                 return Err(left_as_it_is(&self.path, &reason));
             }
         })

@@ -179,7 +179,7 @@ impl Registrar for Podman {
                 Ok(Found::Ours(_)) => part.files.push(file.path().to_owned()),
                 Ok(Found::Missing) => {}
                 Ok(Found::NotOurs) => part.problems.push(format!(
-                    "{} is not one that docker jackin wrote; rename it",
+                    "{} is not one of docker-jackin's own; rename it",
                     file.path().display()
                 )),
                 Err(failure) => part.problems.push(failure.to_string()),

@@ -37,7 +37,7 @@ pub(super) enum ConfigError {
     Version(i64),
     /// The name is somebody else's.
     #[error(
-        "the runtime {0:?} is already registered there, and not by docker jackin; remove it first"
+        "the runtime {0:?} is already registered there, and not by docker-jackin; remove it first"
     )]
     Taken(String),
     /// Our tables cannot follow on it.
