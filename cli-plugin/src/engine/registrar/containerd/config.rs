@@ -246,7 +246,13 @@ impl Config {
                 if let Some(old) = old {
                     *new.decor_mut() = old.decor().clone();
                 }
-                table.insert(DEFAULT_RUNTIME, value(new));
+                // In its place: the key keeps the blanks around it.
+                match table.get_mut(DEFAULT_RUNTIME) {
+                    Some(item) => *item = value(new),
+                    None => {
+                        table.insert(DEFAULT_RUNTIME, value(new));
+                    }
+                }
             }
             None => {
                 table.remove(DEFAULT_RUNTIME);

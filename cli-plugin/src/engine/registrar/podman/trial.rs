@@ -1,11 +1,15 @@
 //! A delivery tried out with Podman, by both of its channels.
 //!
-//! No image is needed: the container's root is an empty folder with links into
-//! the host's own `/usr`, mounted read-only, whose shell says what arrived.
+//! No image of the user's is needed: a small one is made that has only links
+//! into the host's own `/usr`, mounted read-only, whose shell says what
+//! arrived. (`--rootfs` would do without, but of such a container Podman 4.3
+//! does not say that its annotations are no image's.)
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use jackin_oci_hook::ticket::{HANDLE_ANNOTATION, Handle, Limits};
 
@@ -28,9 +32,10 @@ const LIMIT: &str = "30";
 /// One of them does not arrive, with Podman's own words where it has some.
 pub(super) fn verify(podman: &Path, owner: &Owner) -> Result<Vec<String>, Failure> {
     let root = Root::prepare().map_err(|error| {
-        let message = format!("cannot make a folder to try a delivery out: {error}");
+        let message = format!("cannot make an image to try a delivery out: {error}");
         Failure::new(Kind::Configuration, message)
     })?;
+    let image = Image::import(podman, &root)?;
     let by_runtime = Trial {
         runtime: RUNTIME_NAME.into(),
         variable: true,
@@ -39,8 +44,8 @@ pub(super) fn verify(podman: &Path, owner: &Owner) -> Result<Vec<String>, Failur
         runtime: low_level(owner)?,
         variable: false,
     };
-    by_runtime.run(podman, &root)?;
-    by_hook.run(podman, &root)?;
+    by_runtime.run(&image, &root)?;
+    by_hook.run(&image, &root)?;
     Ok(vec![
         "verified: a variable and a file arrived by the runtime".to_owned(),
         "verified: a file arrived by the hook alone".to_owned(),
@@ -67,7 +72,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn run(&self, podman: &Path, root: &Root) -> Result<(), Failure> {
+    fn run(&self, image: &Image<'_>, root: &Root) -> Result<(), Failure> {
         let marker = Marker::draw()?;
         let terms = Terms {
             limits: Limits::default(),
@@ -75,7 +80,10 @@ impl Trial {
             lifetime: LIFETIME,
         };
         let staged = marker.stage(self.variable, terms)?;
-        let said = program::ask(podman, self.arguments(&staged.handle, root));
+        let said = program::ask(
+            image.podman,
+            self.arguments(&staged.handle, &image.id, root),
+        );
         staged.withdraw();
         let said = said.map_err(|failure| self.failed(&failure.message))?;
         let expected = if self.variable {
@@ -95,7 +103,7 @@ impl Trial {
         Failure::new(Kind::Engine, message)
     }
 
-    fn arguments(&self, handle: &Handle, root: &Root) -> Vec<String> {
+    fn arguments(&self, handle: &Handle, image: &str, root: &Root) -> Vec<String> {
         let words = [
             "run",
             "--rm",
@@ -116,29 +124,58 @@ impl Trial {
             handle.expose()
         ));
         words.extend(root.mounts.iter().cloned());
-        words.extend(["--rootfs".to_owned(), root.path().display().to_string()]);
-        words.extend(["/bin/sh", "-c"].map(str::to_owned));
+        words.extend([image, "/bin/sh", "-c"].map(str::to_owned));
         words.push(script());
         words
     }
 }
 
-/// Says what is in the variable and in the file, a line each.
+/// Says what is in the variable and in the file, which ends without a line
+/// break, a line each.
 fn script() -> String {
-    format!("echo \"${VARIABLE}\"; read -r line < \"$HOME/{FILE}\" && echo \"$line\"")
+    format!("echo \"${VARIABLE}\"; read -r line < \"$HOME/{FILE}\"; echo \"$line\"")
 }
 
-/// An empty root with links into the host's `/usr`.
+/// An image of Podman's, until it is dropped.
+struct Image<'a> {
+    podman: &'a Path,
+    id: String,
+}
+
+impl<'a> Image<'a> {
+    fn import(podman: &'a Path, root: &Root) -> Result<Self, Failure> {
+        let tar = root.tar().map_err(|error| {
+            let message = format!("cannot make an image to try a delivery out: {error}");
+            Failure::new(Kind::Configuration, message)
+        })?;
+        let id = program::ask(
+            podman,
+            [OsStr::new("import"), "--quiet".as_ref(), tar.as_ref()],
+        )?;
+        let id = id.trim().to_owned();
+        Ok(Self { podman, id })
+    }
+}
+
+impl Drop for Image<'_> {
+    fn drop(&mut self) {
+        let removed = program::ask(self.podman, ["rmi", "--force", &self.id]);
+        if let Err(failure) = removed {
+            tracing::debug!(%failure, "failed to remove the image of a trial");
+        }
+    }
+}
+
+/// An empty root with links into the host's `/usr`, to be made an image.
 struct Root {
     folder: tempfile::TempDir,
+    beside: tempfile::TempDir,
     mounts: Vec<String>,
 }
 
 impl Root {
     fn prepare() -> std::io::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("docker-jackin-check-")
-            .tempdir()?;
+        let folder = tempfile::tempdir()?;
         let at = |name: &str| folder.path().join(name);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         for made in ["etc", "root", "usr"] {
@@ -157,11 +194,25 @@ impl Root {
                 Err(_) => {}
             }
         }
-        Ok(Self { folder, mounts })
+        Ok(Self {
+            folder,
+            beside: tempfile::tempdir()?,
+            mounts,
+        })
     }
 
-    fn path(&self) -> &Path {
-        self.folder.path()
+    /// All of it in one file.
+    fn tar(&self) -> std::io::Result<PathBuf> {
+        let file = self.beside.path().join("image.tar");
+        let mut tar = Command::new("tar");
+        tar.arg("--create").arg("--file").arg(&file);
+        tar.args(["--owner=0", "--group=0", "--directory"]);
+        let output = tar.arg(self.folder.path()).arg(".").output()?;
+        if output.status.success() {
+            return Ok(file);
+        }
+        let words = String::from_utf8_lossy(&output.stderr);
+        Err(std::io::Error::other(format!("tar: {}", words.trim())))
     }
 }
 
@@ -181,7 +232,7 @@ mod tests {
             variable: false,
         };
         let handle: Handle = "0.00112233445566778899aabbccddeeff".parse().unwrap();
-        let words = trial.arguments(&handle, &root);
+        let words = trial.arguments(&handle, "image", &root);
         assert!(words.contains(&"--runtime=/usr/bin/crun".to_owned()));
         assert!(words.contains(&format!(
             "--annotation={HANDLE_ANNOTATION}={}",
