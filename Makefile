@@ -17,8 +17,8 @@ examples = $(DESTDIR)$(PREFIX)/share/docker-jackin
 
 # Files with a path of this installation in them, for those who configure
 # engines by other means than `docker jackin install`.
-templates = $(shell cd share && find docker podman containerd crio cdi -type f)
-fill = sed -e 's|@LIBEXEC@|$(PREFIX)/libexec/docker-jackin|g' -e 's|@PLUGINS@|$(PREFIX)/libexec/docker/cli-plugins|g'
+templates = $(shell cd share && find cdi compose containerd crio devcontainer docker kubernetes podman policy -type f)
+fill = sed -e 's|/usr/local/libexec|$(PREFIX)/libexec|g' -e 's|@LIBEXEC@|$(PREFIX)/libexec/docker-jackin|g' -e 's|@PLUGINS@|$(PREFIX)/libexec/docker/cli-plugins|g'
 
 .PHONY: help build build-engine install uninstall test lint bench demo clean
 
