@@ -292,5 +292,8 @@ mod tests {
         assert!(settings("config.toml").contains(token));
         let crio = settings("crio-50-docker-jackin.conf");
         assert!(crio.contains(&format!("[crio.runtime.runtimes.{HANDLER}]")));
+        // CRI-O takes none but its own in there (`config.go`,
+        // `validateAllowedAndGenerateDisallowedAnnotations`).
+        assert!(!crio.contains("allowed_annotations"));
     }
 }
