@@ -142,6 +142,8 @@ fn restarts(rig: &Rig) -> Result<()> {
 fn refusals(rig: &Rig) -> Result<()> {
     let _spec = Spec::install()?;
     refused(rig, None, &[], "names no ticket")?;
+    let by_variable = format!("DOCKER_JACKIN_TICKET=0.{}", "a".repeat(32));
+    refused(rig, None, &["-e", &by_variable], "by the variable")?;
 
     let handle = staged(payload(&Canary::new()?)?)?;
     let (_first, outcome) = try_start(rig, Some(&handle), &[])?;

@@ -172,6 +172,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::payload::Without;
+    use crate::record::Origin;
 
     fn payload() -> Payload {
         let file = json!({"place": {"path": "cred"}, "delivery": {"bind": {"content": "c"}}});
@@ -202,6 +204,35 @@ mod tests {
     #[test]
     fn an_empty_variable_and_one_with_our_own_value_do_no_harm() {
         assert!(outranking_in(&["RIVAL=", "TOKEN=ours", "OTHER=x"]).is_empty());
+    }
+
+    #[test]
+    fn what_a_hook_cannot_do_for_a_container_refuses_it_by_name() {
+        let told = |payload: Payload, env: &[&str]| {
+            let record = Record {
+                origin: Origin::Ticket("7.00112233445566778899aabbccddeeff".parse().unwrap()),
+                request: None,
+                payload,
+                user: None,
+                configured: Vec::new(),
+                hook_alone: true,
+                surplus: Vec::new(),
+            };
+            let text = json!({"process": {"env": env}}).to_string();
+            let spec = Spec::from_json(text.as_bytes()).unwrap();
+            delivered(&spec, &record).map_err(|error| error.to_string())
+        };
+        let files = told(payload(), &["PATH=/bin"]).unwrap().payload;
+        assert_eq!((files.env.len(), files.files.len()), (0, 1));
+        let outranked = told(payload(), &["RIVAL=x"]).unwrap_err();
+        assert!(outranked.contains("sets RIVAL,"), "{outranked}");
+        let mut bare = payload();
+        bare.env[0].without = Without::Nothing;
+        let needed = told(bare, &[]).unwrap_err();
+        assert!(
+            needed.contains("needs TOKEN in the environment"),
+            "{needed}"
+        );
     }
 
     #[test]
