@@ -13,6 +13,7 @@ use jackin_tests::canary::Canary;
 use jackin_tests::containerd::{Containerd, HANDLER};
 use jackin_tests::cri::messages::{BIDIRECTIONAL, Mount};
 use jackin_tests::pod::{Pod, PodContainer, Wanted, words};
+use jackin_tests::processes::Watch;
 use jackin_tests::project;
 use jackin_tests::rig::unique;
 use jackin_tests::rootless::{RootlessUser, USERS};
@@ -53,6 +54,7 @@ fn served(containerd: &Arc<Containerd>) -> Result<()> {
     }
     // A container that ended is started again, after the Secret was changed.
     let second = Canary::new()?;
+    let watch = Watch::beside(containerd.daemon().process_namespace()?, &second)?;
     secret.change(&second)?;
     container.end()?;
     let container = pod.run(&Wanted::default(), 1)?;
@@ -67,6 +69,8 @@ fn served(containerd: &Arc<Containerd>) -> Result<()> {
     let reason = "rule pods of the policy";
     ensure!(message.contains(reason), "{message}");
     pod.remove()?;
+    let seen = watch.finish()?;
+    ensure!(seen.is_empty(), "processes had it: {seen:?}");
     for canary in [&first, &second] {
         let mut found = Vec::new();
         for root in [containerd.disk(), &containerd.state()] {
