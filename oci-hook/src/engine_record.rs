@@ -65,7 +65,7 @@ pub enum Engine {
 pub enum Doubt {
     /// The image has the variable.
     ImagesVariable,
-    /// The image may have the variable, and its user has better means.
+    /// The image may have the variable.
     UnknownVariable,
     /// The image has the annotation.
     ImagesAnnotation,
@@ -102,14 +102,13 @@ impl EngineRecord {
         }
     }
 
-    /// Whether a variable of this value may be the image's. Docker's users may
-    /// have no other means than a variable, so there it must be known.
+    /// Whether a variable of this value may be the image's. An image could see to
+    /// it that it cannot be told, by a configuration of any size.
     pub fn doubt_variable(&self, name: &str, value: &str) -> Option<Doubt> {
         let wanted = format!("{name}={value}");
-        match (&self.image_env, self.engine) {
-            (Some(env), _) => env.contains(&wanted).then_some(Doubt::ImagesVariable),
-            (None, Engine::Docker | Engine::Unknown) => None,
-            (None, _) => Some(Doubt::UnknownVariable),
+        match &self.image_env {
+            Some(env) => env.contains(&wanted).then_some(Doubt::ImagesVariable),
+            None => Some(Doubt::UnknownVariable),
         }
     }
 
@@ -156,15 +155,16 @@ mod tests {
 
     #[test]
     fn scenario_54_a_variable_is_doubted_where_it_is_the_images_or_may_be() {
-        for (engine, unknown) in [
-            (Engine::Docker, None),
-            (Engine::Unknown, None),
-            (Engine::Podman, Some(Doubt::UnknownVariable)),
-            (Engine::Containerd, Some(Doubt::UnknownVariable)),
-            (Engine::Crio, Some(Doubt::UnknownVariable)),
+        for engine in [
+            Engine::Docker,
+            Engine::Unknown,
+            Engine::Podman,
+            Engine::Containerd,
+            Engine::Crio,
         ] {
             let mut record = record(engine);
-            assert_eq!(record.doubt_variable(NAME, "h"), unknown, "{engine:?}");
+            let doubt = record.doubt_variable(NAME, "h");
+            assert_eq!(doubt, Some(Doubt::UnknownVariable), "{engine:?}");
             record.image_env = Some(vec!["PATH=/bin".into(), format!("{NAME}=h")]);
             let doubt = record.doubt_variable(NAME, "h");
             assert_eq!(doubt, Some(Doubt::ImagesVariable), "{engine:?}");

@@ -1,5 +1,6 @@
 //! Docker: `<data-root>/containers/<id>/`, from which it mounts a container's
-//! `/etc/hosts` and its like, and `<data-root>/image/<driver>/imagedb`.
+//! `/etc/hosts` and its like, and `<data-root>/image/<driver>/imagedb`, or, where
+//! it keeps images in containerd's store, that store's blobs.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,12 @@ use crate::spec::{Invalid, Spec};
 
 const RECORD: &str = "config.v2.json";
 
+/// Where containerd's blobs are in its root folder.
+const BLOBS: &str = "io.containerd.content.v1.content/blobs/sha256";
+
+/// The root folder of a containerd that Docker did not start itself.
+const SYSTEMS_CONTAINERD: &str = "/var/lib/containerd";
+
 /// The part of `config.v2.json` that is of use here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -20,12 +27,31 @@ struct Record {
     image: String,
     #[serde(default)]
     driver: String,
+    /// Of an image in containerd's store (Docker 25 and newer).
+    image_manifest: Option<Descriptor>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config {
     image: String,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
+/// An image's configuration.
+#[derive(Deserialize)]
+struct Image {
+    config: Option<ImageConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfig {
+    env: Option<Vec<String>>,
 }
 
 /// What Docker knows of a container; `None` when it is not Docker's. An image's
@@ -71,19 +97,25 @@ fn folder_beside(rootfs: &Path, id: &ContainerId) -> Option<PathBuf> {
     folders.find(|folder| folder.join(RECORD).is_file())
 }
 
-/// The image's variables. An engine that keeps images in containerd's store
-/// has no such folder.
+/// The image's variables.
 fn image_env(folder: &Path, record: &Record) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Image {
-        config: Option<ImageConfig>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct ImageConfig {
-        env: Option<Vec<String>>,
-    }
     let data_root = folder.parent()?.parent()?;
+    let image = match &record.image_manifest {
+        Some(manifest) => {
+            let mut roots = [
+                data_root.join("containerd/daemon"),
+                SYSTEMS_CONTAINERD.into(),
+            ]
+            .into_iter();
+            roots.find_map(|root| in_containerds_store(&root.join(BLOBS), manifest))
+        }
+        None => in_dockers_store(data_root, record),
+    };
+    let config = image?.config.and_then(|config| config.env);
+    Some(config.unwrap_or_default())
+}
+
+fn in_dockers_store(data_root: &Path, record: &Record) -> Option<Image> {
     let digest = hex_of(&record.image)?;
     let driver = Path::new(&record.driver).file_name()?;
     if driver != record.driver.as_str() {
@@ -93,13 +125,16 @@ fn image_env(folder: &Path, record: &Record) -> Option<Vec<String>> {
         .join("image")
         .join(driver)
         .join("imagedb/content/sha256");
-    let image: Image = read(&content.join(digest))?;
-    Some(
-        image
-            .config
-            .and_then(|config| config.env)
-            .unwrap_or_default(),
-    )
+    read(&content.join(digest))
+}
+
+fn in_containerds_store(blobs: &Path, manifest: &Descriptor) -> Option<Image> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        config: Descriptor,
+    }
+    let manifest: Manifest = read(&blobs.join(hex_of(&manifest.digest)?))?;
+    read(&blobs.join(hex_of(&manifest.config.digest)?))
 }
 
 #[cfg(test)]
@@ -150,6 +185,39 @@ mod tests {
             assert_eq!(other.alive, Path::new("/bundle"));
             assert!(!other.annotations_are_the_users);
         }
+    }
+
+    #[test]
+    fn scenario_54_an_images_variables_are_known_from_containerds_store_too() {
+        let data_root = tempfile::tempdir().unwrap();
+        let path = |name: &str| data_root.path().join(name);
+        let folder = path("containers/abc");
+        let blobs = path("containerd/daemon").join(BLOBS);
+        for folder in [&folder, &blobs] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        // As Docker 26.1 writes it.
+        let known = r#"{"Config":{"Image":"evil:1"},"Image":"sha256:0a","Driver":"overlayfs",
+            "ImageManifest":{"mediaType":"application/vnd.oci.image.manifest.v1+json",
+            "digest":"sha256:0a","size":405}}"#;
+        std::fs::write(folder.join(RECORD), known).unwrap();
+        std::fs::write(blobs.join("0a"), r#"{"config":{"digest":"sha256:0b"}}"#).unwrap();
+        let text = format!(
+            r#"{{"root":{{"path":"{}"}}}}"#,
+            path("rootfs/overlayfs/abc").display()
+        );
+        let spec = Spec::from_json(text.as_bytes()).unwrap();
+        let id = ContainerId::try_from(OsString::from("abc")).unwrap();
+        let doubt = || {
+            let record = EngineRecord::find(&spec, Path::new("/bundle"), &id).unwrap();
+            assert_eq!(record.engine, Engine::Docker);
+            record.doubt_variable("A", "b")
+        };
+        assert_eq!(doubt(), Some(Doubt::UnknownVariable));
+        std::fs::write(blobs.join("0b"), r#"{"config":{"Env":["A=b"]}}"#).unwrap();
+        assert_eq!(doubt(), Some(Doubt::ImagesVariable));
+        std::fs::write(blobs.join("0b"), r#"{"config":{}}"#).unwrap();
+        assert_eq!(doubt(), None);
     }
 
     #[test]
