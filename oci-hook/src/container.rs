@@ -229,6 +229,12 @@ impl Container {
             .map_err(|_| self.damaged())
     }
 
+    /// Whether no engine knows it: it is gone, or its folder was never finished.
+    /// That holds for as long as its folder is locked.
+    pub fn is_left(&self) -> Result<bool, Error> {
+        Ok(!self.marker()?.is_some_and(|marker| marker.is_alive()))
+    }
+
     /// Says whose it is.
     pub fn mark(&self, marker: &Marker) -> Result<(), Error> {
         let unwritable = |error: io::Error| system("write", &self.path.join(MARKER), error);

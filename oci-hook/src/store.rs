@@ -208,9 +208,10 @@ impl Store {
         };
         match container.marker()? {
             Some(marker) if marker.is_alive() => container.drop_finished_processes(),
-            Some(_) => self.remove(id),
-            None if container.try_lock()? && container.marker()?.is_none() => self.remove(id),
-            None => Ok(()),
+            // Whoever claims it has it locked, and a new container of its id may
+            // have been claimed since.
+            _ if container.try_lock()? && container.is_left()? => self.remove(id),
+            _ => Ok(()),
         }
     }
 

@@ -97,6 +97,21 @@ fn scenario_52_a_sweep_forgets_what_the_engine_forgot_and_nothing_else() {
 }
 
 #[test]
+fn scenario_52_a_sweep_leaves_a_container_that_is_claimed_again_meanwhile() {
+    let folder = in_memory();
+    let engine = tempfile::tempdir().unwrap();
+    let store = create(folder.path()).unwrap();
+    let gone = engine.path().join("bundle");
+    let claimed = store.claim(&id("again"), &marker("/r", &gone)).unwrap();
+    claimed.lock().unwrap();
+    store.sweep().unwrap();
+    assert!(store.find(&id("again")).unwrap().is_some());
+    claimed.unlock().unwrap();
+    store.sweep().unwrap();
+    assert!(store.find(&id("again")).unwrap().is_none());
+}
+
+#[test]
 fn many_starts_and_sweeps_at_once_cost_no_start_its_folder() {
     let folder = in_memory();
     let engine = tempfile::tempdir().unwrap();
