@@ -15,9 +15,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     with_crun("e31_a_ticket_and_a_login_that_changes", login_changes)
 }
 
-/// Where the token arrives.
+/// Where the token arrives through the wrapper, and where by the hook alone.
 const VARIABLE: &str = "echo $CLAUDE_CODE_OAUTH_TOKEN";
+const FILE: &str = "cat ~/.claude/.credentials.json";
 
+/// Through the wrapper in a variable, and by the hook alone in a file.
 fn login_changes(podman: &Podman) -> Result<()> {
     let canary = Canary::new()?;
     shell(
@@ -35,7 +37,8 @@ END",
             canary.oauth_token()
         ),
     )?;
-    follows(podman, &podman.wrapper(), VARIABLE, &canary)
+    follows(podman, &podman.wrapper(), VARIABLE, &canary)?;
+    follows(podman, podman.low_level, FILE, &canary)
 }
 
 fn follows(podman: &Podman, runtime: &str, script: &str, first: &Canary) -> Result<()> {
