@@ -14,7 +14,7 @@ use crate::canary::{Canary, CanaryFinder};
 use crate::engine::Engine;
 
 /// How often processes are looked at. A runtime lives for some 20 ms.
-const INTERVAL: Duration = Duration::from_millis(2);
+const INTERVAL: Duration = Duration::from_millis(7);
 
 /// A watch over arguments and environments.
 #[derive(Debug)]
