@@ -7,6 +7,7 @@ mod cdi;
 mod containerd;
 mod packaging;
 mod podman;
+mod rootless;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -49,6 +50,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         containerd::trials(),
         packaging::trials(),
         podman::trials(),
+        rootless::trials(),
     ]
     .into_iter()
     .flatten()
