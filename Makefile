@@ -20,6 +20,13 @@ examples = $(DESTDIR)$(PREFIX)/share/docker-jackin
 templates = $(shell cd share && find cdi compose containerd crio devcontainer docker kubernetes podman policy -type f)
 fill = sed -e 's|/usr/local/libexec|$(PREFIX)/libexec|g' -e 's|@LIBEXEC@|$(PREFIX)/libexec/docker-jackin|g' -e 's|@PLUGINS@|$(PREFIX)/libexec/docker/cli-plugins|g'
 
+# What `docker jackin install` writes for the whole machine.
+registrations = $(addprefix $(DESTDIR),/etc/docker/daemon.json \
+	/etc/containers/containers.conf.d/50-docker-jackin.conf \
+	/usr/share/containers/oci/hooks.d/50-docker-jackin.json \
+	/etc/containerd/config.toml /etc/containerd/conf.d/50-docker-jackin.toml \
+	/etc/crio/crio.conf.d/50-docker-jackin.conf /etc/cdi/docker-jackin.json)
+
 .PHONY: help build build-engine install uninstall test lint bench demo clean
 
 help:
@@ -50,7 +57,13 @@ install:
 		$(fill) share/$$file > $(examples)/$$file; \
 	done
 
+# An engine that names a program which is gone starts no container with it, or
+# skips it without a word.
 uninstall:
+	@named=$$(grep -lFs '$(PREFIX)/libexec/docker-jackin/' $(registrations)); \
+	[ -z "$$named" ] || { \
+		echo "still named in" $$named >&2; \
+		echo 'first run: docker jackin uninstall --engine ENGINE' >&2; exit 1; }
 	rm -f $(plugins)/docker-jackin $(man)/docker-jackin.1 $(man)/docker-jackin-*.1
 	rm -f $(libexec)/docker-jackin-runtime $(libexec)/docker-jackin-hook
 	rm -f $(libexec)/docker-jackin-runtime-runc $(libexec)/docker-jackin-runtime-crun

@@ -144,7 +144,8 @@ fn as_its_owner(rig: &Rig) -> Result<()> {
     let plugin = jackin_tests::binaries::PLUGIN;
     let _resolver = Resolver::script(&format!(
         "{{ id -u; id -g; id -G; echo $HOME; umask; cat {} 2>&1; cat $HOME/token; echo; \
-         grep -E '^Cap(Eff|Prm|Amb)' /proc/$$/status; }} >{}\nexec {plugin} \"$@\"",
+         grep -E '^Cap(Eff|Prm|Amb)' /proc/$$/status; \
+         tr '\\0' '\\n' </proc/$$/environ | cut -d= -f1 | sort | tr '\\n' ' '; }} >{}\nexec {plugin} \"$@\"",
         secret.display(),
         report.display()
     ))?;
@@ -152,7 +153,7 @@ fn as_its_owner(rig: &Rig) -> Result<()> {
     ensure!(token_of(&container)? == scene.canary.oauth_token());
     let told = fs::read_to_string(report)?;
     let lines: Vec<&str> = told.lines().collect();
-    ensure!(lines.len() == 10, "{told}");
+    ensure!(lines.len() == 11, "{told}");
     let home = scene.user.home().display().to_string();
     let user = USER.to_string();
     ensure!(lines[..2] == [&user, &user], "{told}");
@@ -163,7 +164,8 @@ fn as_its_owner(rig: &Rig) -> Result<()> {
     ensure!(lines[5].ends_with("Permission denied"), "{told}");
     ensure!(lines[6] == scene.canary.oauth_token(), "{told}");
     let powerless = |line: &&str| line.ends_with("\t0000000000000000");
-    ensure!(lines[7..].iter().all(powerless), "{told}");
+    ensure!(lines[7..10].iter().all(powerless), "{told}");
+    ensure!(lines[10] == "HOME PATH ", "{told}");
     Ok(())
 }
 

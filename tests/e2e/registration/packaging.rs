@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use jackin_tests::command::run;
+use jackin_tests::command::{Outcome, run};
 use jackin_tests::project;
 use libtest_mimic::Trial;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
     once("registration::packagers_get_every_file", packaged)
 }
 
-fn make(goal: &str, destination: &Path) -> Result<()> {
+fn make(goal: &str, destination: &Path) -> Result<Outcome> {
     let target = project::target_dir()?;
     let mut make = Command::new("make");
     make.current_dir(project::root())
@@ -25,8 +25,7 @@ fn make(goal: &str, destination: &Path) -> Result<()> {
         .args(["--silent", goal, "PREFIX=/usr"])
         .arg(format!("DESTDIR={}", destination.display()))
         .arg(format!("CLI_DIR={}", target.join("debug").display()));
-    run(&mut make)?.success()?;
-    Ok(())
+    run(&mut make)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -44,7 +43,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn packaged() -> Result<()> {
     let destination = TempDir::new()?;
-    make("install", destination.path())?;
+    make("install", destination.path())?.success()?;
     let all = files(destination.path())?;
     for name in [
         "libexec/docker/cli-plugins/docker-jackin",
@@ -70,8 +69,28 @@ fn packaged() -> Result<()> {
         let filled = !text.contains("@LIBEXEC@") && !text.contains("/usr/local/libexec");
         ensure!(filled, "{}: {text}", file.display());
     }
-    make("uninstall", destination.path())?;
+    programs_that_an_engine_names_stay(destination.path())?;
+    make("uninstall", destination.path())?.success()?;
     let left = files(destination.path())?;
     ensure!(left.is_empty(), "left: {left:?}");
     Ok(())
+}
+
+/// The registration goes before the programs.
+fn programs_that_an_engine_names_stay(destination: &Path) -> Result<()> {
+    let shipped = destination.join("usr/share/docker-jackin/cdi/docker-jackin.json");
+    let registered = destination.join("etc/cdi/docker-jackin.json");
+    fs::create_dir_all(destination.join("etc/cdi"))?;
+    fs::copy(shipped, &registered)?;
+    let refused = make("uninstall", destination)?;
+    let told = refused.text();
+    ensure!(refused.code != 0, "{refused:?}");
+    ensure!(told.contains("etc/cdi/docker-jackin.json"), "{refused:?}");
+    ensure!(
+        told.contains("docker jackin uninstall --engine"),
+        "{refused:?}"
+    );
+    let hook = destination.join("usr/libexec/docker-jackin/docker-jackin-hook");
+    ensure!(hook.exists(), "the hook is gone");
+    Ok(fs::remove_file(registered)?)
 }
