@@ -4,7 +4,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# Under sudo there may be no rustc; then it is whatever has been built.
+HOST = $(or $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p'),*)
 
 # What `install` takes. The tests install the plugin's debug build.
 CLI_DIR ?= $(TARGET_DIR)/release
