@@ -46,7 +46,8 @@ fn try_out(part: &mut Part, registrar: &dyn Registrar) {
         Some(Ok(lines)) => part.notes.extend(lines),
         Some(Err(failure)) => part.problems.push(failure.to_string()),
         None => part.problems.push(format!(
-            "a delivery with {} cannot be tried out from here",
+            "a delivery with {} cannot be tried out from here\n  \
+             start a container with a ticket: docker jackin ticket --format handle",
             registrar.name()
         )),
     }

@@ -65,6 +65,8 @@ pub(in crate::command) struct EngineStatus {
     pub(in crate::command) handle_by: &'static str,
     /// The names under which the wrapper is registered.
     pub(in crate::command) runtimes: Vec<String>,
+    /// Whether the wrapper is its default runtime.
+    pub(in crate::command) is_default: bool,
 }
 
 /// A folder that has to lie in memory.
@@ -179,15 +181,11 @@ impl fmt::Display for EngineStatus {
             "           API {api}: a ticket's handle goes by {handle_by}"
         )?;
         let runtimes = self.runtimes.join(", ");
-        writeln!(
-            f,
-            "registered {}",
-            if runtimes.is_empty() {
-                "nothing"
-            } else {
-                &runtimes
-            }
-        )
+        match (runtimes.as_str(), self.is_default) {
+            ("", _) => writeln!(f, "registered nothing"),
+            (runtimes, true) => writeln!(f, "registered {runtimes} (default)"),
+            (runtimes, false) => writeln!(f, "registered {runtimes}"),
+        }
     }
 }
 
@@ -226,6 +224,7 @@ mod tests {
                 api: "1.45".into(),
                 handle_by: "annotation",
                 runtimes: vec!["docker-jackin".into(), "docker-jackin-crun".into()],
+                is_default: true,
             }),
             engine_folder: Memory {
                 path: "/run/docker-jackin".into(),
@@ -249,7 +248,7 @@ mod tests {
         resolver   /p/docker-jackin
         engine     26.1.5 at unix:///var/run/docker.sock (context default, by default)
                    API 1.45: a ticket's handle goes by annotation
-        registered docker-jackin, docker-jackin-crun
+        registered docker-jackin, docker-jackin-crun (default)
         state      /run/docker-jackin (in memory)
         tickets    /run/user/0/docker-jackin/tickets
         policy     none

@@ -118,12 +118,15 @@ fn look_at_engine(
     let ours = info
         .runtimes
         .iter()
-        .filter(|(_, path)| path.as_deref().is_some_and(is_ours));
+        .filter(|(_, path)| path.as_deref().is_some_and(is_ours))
+        .map(|(name, _)| name.clone());
+    let runtimes: Vec<_> = ours.collect();
     status.engine = Some(EngineStatus {
         context: target.context.clone(),
         chosen_by: target.chosen_by.to_string(),
         endpoint: target.endpoint.to_string(),
-        runtimes: ours.map(|(name, _)| name.clone()).collect(),
+        is_default: runtimes.contains(&info.default_runtime),
+        runtimes,
         version: info.version,
         api: format!("{}.{}", api.0, api.1),
         handle_by: if api >= ANNOTATIONS_SINCE {

@@ -25,7 +25,9 @@ pub struct Part {
     pub files: Vec<PathBuf>,
     /// What is worth knowing.
     pub notes: Vec<String>,
-    /// What is missing or wrong, with what to do about it.
+    /// What is missing or wrong, with what to do about it; a status has those of
+    /// all its parts in one list.
+    #[serde(skip)]
     pub problems: Vec<String>,
 }
 
@@ -111,7 +113,9 @@ mod tests {
                    /etc/containers/containers.conf.d/50-docker-jackin.conf
                    a note
         ");
-        assert_eq!(serde_json::to_value(&part).unwrap()["engine"], "podman");
+        let json = serde_json::to_value(&part).unwrap();
+        assert_eq!(json["engine"], "podman");
+        assert!(json.get("problems").is_none(), "{json}");
         insta::assert_snapshot!(Part::new(EngineName::Crio).to_string(), @"
         crio       not found here
                    nothing registered
