@@ -32,14 +32,18 @@ pub enum Error {
     NotFound,
     /// It served as many containers as it was for.
     #[error(
-        "it was redeemed already, by container {by}; start another container with 'docker jackin run'"
+        "it was redeemed already, by container {by}; make another with 'docker jackin ticket', or \
+         start the container with 'docker jackin run'"
     )]
     Redeemed {
         /// The container that had it last.
         by: String,
     },
     /// Its time is over.
-    #[error("it expired {seconds} s ago; start the container anew with 'docker jackin run'")]
+    #[error(
+        "it expired {seconds} s ago; make another with 'docker jackin ticket', or start the \
+         container anew with 'docker jackin run'"
+    )]
     Expired {
         /// For how long, in seconds.
         seconds: u64,
@@ -48,7 +52,10 @@ pub enum Error {
     #[error("it was issued in the future; set the system's clock")]
     FromTheFuture,
     /// The container was created from another image.
-    #[error("it is for image {wanted:?}, and this container was created from {found}")]
+    #[error(
+        "it is for image {wanted:?}, and this container was created from {found}; make one for \
+         that with 'docker jackin ticket --image'"
+    )]
     Image {
         /// The image that the ticket is for.
         wanted: String,

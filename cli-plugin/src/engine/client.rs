@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::errors::Error;
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::ListContainersOptions;
 use bollard::{ClientVersion, Docker};
 use hyper_util::rt::TokioIo;
@@ -173,23 +174,19 @@ impl Engine {
     /// # Errors
     /// When the engine does not list or describe them within 60 s each.
     pub fn containers_using(&self, runtimes: &[String]) -> Result<Vec<RuntimeUser>, EngineError> {
-        let docker = self.docker()?;
-        let all = ListContainersOptions {
-            all: true,
-            ..ListContainersOptions::default()
-        };
-        let task = "list its containers";
-        let listed = self.wait(PATIENT, task, docker.list_containers(Some(all)))?;
-        let mut users = Vec::new();
-        // The list does not name the runtime; only the description does.
-        for id in listed.into_iter().filter_map(|container| container.id) {
-            if let Some(user) = self.runtime_user(&docker, id)?
-                && runtimes.contains(&user.runtime)
-            {
-                users.push(user);
+        let users = self.described()?.into_iter().map(|(id, container)| {
+            let state = container.state.and_then(|state| state.status);
+            let host = container.host_config;
+            RuntimeUser {
+                name: shown_name(container.name).unwrap_or_default(),
+                state: state.map_or_else(|| "unknown".to_owned(), |status| status.to_string()),
+                runtime: host.and_then(|host| host.runtime).unwrap_or_default(),
+                id,
             }
-        }
-        Ok(users)
+        });
+        Ok(users
+            .filter(|user| runtimes.contains(&user.runtime))
+            .collect())
     }
 
     /// The names of the containers, running or not, that were given a CDI
@@ -198,6 +195,23 @@ impl Engine {
     /// # Errors
     /// When the engine does not list or describe them within 60 s each.
     pub fn containers_with_device(&self, device: &str) -> Result<Vec<String>, EngineError> {
+        let mut names = Vec::new();
+        for (id, container) in self.described()? {
+            let requests = container.host_config.and_then(|host| host.device_requests);
+            let mut devices = requests
+                .into_iter()
+                .flatten()
+                .flat_map(|request| request.device_ids.unwrap_or_default());
+            if devices.any(|given| given == device) {
+                names.push(shown_name(container.name).unwrap_or(id));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Every container, running or not, by its id; the list alone does not name
+    /// runtimes and devices. One that is gone by then is left out.
+    fn described(&self) -> Result<Vec<(String, ContainerInspectResponse)>, EngineError> {
         let docker = self.docker()?;
         let all = ListContainersOptions {
             all: true,
@@ -205,55 +219,19 @@ impl Engine {
         };
         let task = "list its containers";
         let listed = self.wait(PATIENT, task, docker.list_containers(Some(all)))?;
-        let mut names = Vec::new();
+        let mut described = Vec::new();
         for id in listed.into_iter().filter_map(|container| container.id) {
-            let inspect = docker.inspect_container(&id, None);
-            let Ok(container) = self.wait(PATIENT, "describe a container", inspect) else {
-                continue;
-            };
-            let requests = container.host_config.and_then(|host| host.device_requests);
-            let mut devices = requests
-                .into_iter()
-                .flatten()
-                .flat_map(|request| request.device_ids.unwrap_or_default());
-            if devices.any(|given| given == device) {
-                let name = container.name.unwrap_or(id);
-                names.push(name.trim_start_matches('/').to_owned());
-            }
+            let answer = self.wait(PATIENT, "describe a container", async {
+                match docker.inspect_container(&id, None).await {
+                    Err(Error::DockerResponseServerError {
+                        status_code: 404, ..
+                    }) => Ok(None),
+                    other => other.map(Some),
+                }
+            })?;
+            described.extend(answer.map(|container| (id, container)));
         }
-        Ok(names)
-    }
-
-    /// One container and its runtime; `None` when it is gone by now.
-    fn runtime_user(
-        &self,
-        docker: &Docker,
-        id: String,
-    ) -> Result<Option<RuntimeUser>, EngineError> {
-        let answer = self.wait(PATIENT, "describe a container", async {
-            match docker.inspect_container(&id, None).await {
-                Err(Error::DockerResponseServerError {
-                    status_code: 404, ..
-                }) => Ok(None),
-                other => other.map(Some),
-            }
-        })?;
-        Ok(answer.map(|container| RuntimeUser {
-            name: container
-                .name
-                .unwrap_or_default()
-                .trim_start_matches('/')
-                .to_owned(),
-            state: container
-                .state
-                .and_then(|state| state.status)
-                .map_or_else(|| "unknown".to_owned(), |status| status.to_string()),
-            runtime: container
-                .host_config
-                .and_then(|host| host.runtime)
-                .unwrap_or_default(),
-            id,
-        }))
+        Ok(described)
     }
 
     /// A bollard client that speaks the engine's own version of the API.
@@ -322,6 +300,11 @@ async fn ping(socket: &Path) -> Result<Option<String>, String> {
 pub fn parse_version(text: &str) -> Option<(u32, u32)> {
     let (major, minor) = text.trim().split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// A container's name as people write it.
+fn shown_name(name: Option<String>) -> Option<String> {
+    name.map(|name| name.trim_start_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl Registrar for Cdi {
         }
         plan.follow_up(format!(
             "use it with: --device {} --annotation dev.jackin.ticket=HANDLE, of a ticket from: \
-             docker jackin ticket --format json",
+             docker jackin ticket --format handle",
             device()
         ));
         Ok(plan)
