@@ -31,7 +31,7 @@ const MAX_ANSWER: u64 = 4 << 20;
 const MAX_REASON: u64 = 4 << 10;
 
 /// How many of the resolver's warnings reach the log, and how long each may
-/// be, in characters: its owner does not fill it.
+/// be, in characters, and its reason too: its owner does not fill it.
 const MAX_WARNINGS: usize = 16;
 const MAX_WARNING: usize = 500;
 
@@ -242,9 +242,10 @@ fn has_ended(child: &Child) -> Result<bool, Error> {
     }
 }
 
-/// A warning as one line of a log.
-fn one_line(warning: &str) -> String {
-    let plain = warning
+/// Words of the resolver's as one line of a log, or of a terminal of root's:
+/// they may quote what its owner wrote.
+fn one_line(words: &str) -> String {
+    let plain = words
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c });
     plain.take(MAX_WARNING).collect()
@@ -257,12 +258,22 @@ fn first_line(reason: File) -> String {
         .and_then(|file| file::read_start(file, MAX_REASON).ok())
         .unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .next()
-        .unwrap_or("it gave no reason")
-        .to_owned()
+    one_line(text.lines().next().unwrap_or("it gave no reason"))
 }
 
 fn failed<E: Into<io::Error>>(action: &'static str) -> impl Fn(E) -> Error {
     move |error| Error::System(action, error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_without_control_characters() {
+        let reason = |text: &str| first_line(filled("reason", text.as_bytes()).unwrap());
+        assert_eq!(reason("no \x1b]0;x\x07login\nsecond"), "no  ]0;x login");
+        assert_eq!(reason(""), "it gave no reason");
+        assert_eq!(reason(&"x".repeat(5000)).len(), MAX_WARNING);
+    }
 }
