@@ -263,9 +263,9 @@ impl Admission<'_> {
     ) -> Result<Record, Error> {
         let engine = applicant.engine;
         let doubt = if by_variable {
-            engine.doubt_variable(HANDLE_VARIABLE, &handle.expose())
+            engine.doubt_variable(&handle.expose())
         } else {
-            engine.doubt_annotation(HANDLE_ANNOTATION, &handle.expose())
+            engine.doubt_annotation(&handle.expose())
         };
         if let Some(doubt) = doubt {
             let handle = handle.masked();

@@ -7,6 +7,7 @@
 mod containerd;
 mod crio;
 mod docker;
+mod image;
 mod podman;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::container::ContainerId;
 use crate::file;
@@ -104,23 +106,32 @@ impl EngineRecord {
 
     /// Whether a variable of this value may be the image's. An image could see to
     /// it that it cannot be told, by a configuration of any size.
-    pub fn doubt_variable(&self, name: &str, value: &str) -> Option<Doubt> {
-        let wanted = format!("{name}={value}");
+    ///
+    /// The value is a handle, which nobody guesses. Its variable's name is not
+    /// looked at: Podman takes blanks off it.
+    pub fn doubt_variable(&self, value: &str) -> Option<Doubt> {
         match &self.image_env {
-            Some(env) => env.contains(&wanted).then_some(Doubt::ImagesVariable),
+            Some(env) => {
+                let mut entries = env.iter();
+                let found = entries.any(|entry| entry.contains(value));
+                found.then_some(Doubt::ImagesVariable)
+            }
             None => Some(Doubt::UnknownVariable),
         }
     }
 
     /// Whether an annotation of this value may be the image's. Of the engines
     /// that are known, Podman has copied them.
-    pub fn doubt_annotation(&self, name: &str, value: &str) -> Option<Doubt> {
+    pub fn doubt_annotation(&self, value: &str) -> Option<Doubt> {
         if self.annotations_are_the_users {
             return None;
         }
         match &self.image_annotations {
-            Some(annotations) => (annotations.get(name).map(String::as_str) == Some(value))
-                .then_some(Doubt::ImagesAnnotation),
+            Some(annotations) => {
+                let mut values = annotations.values();
+                let found = values.any(|other| other.contains(value));
+                found.then_some(Doubt::ImagesAnnotation)
+            }
             None => (self.engine == Engine::Podman).then_some(Doubt::UnknownAnnotation),
         }
     }
@@ -128,9 +139,12 @@ impl EngineRecord {
 
 /// Reads a JSON file of an engine's.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&text_of(path)?).ok()
+}
+
+fn text_of(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     let file = fs::open(path, file::READ_HOSTILE, Mode::empty()).ok()?;
-    let bytes = file::read_bounded(file, MAX_FILE).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    file::read_bounded(file, MAX_FILE).ok()
 }
 
 /// The hexadecimal digits of a digest, fit to be a file's name.
@@ -163,34 +177,37 @@ mod tests {
             Engine::Crio,
         ] {
             let mut record = record(engine);
-            let doubt = record.doubt_variable(NAME, "h");
+            let doubt = record.doubt_variable("h");
             assert_eq!(doubt, Some(Doubt::UnknownVariable), "{engine:?}");
             record.image_env = Some(vec!["PATH=/bin".into(), format!("{NAME}=h")]);
-            let doubt = record.doubt_variable(NAME, "h");
+            let doubt = record.doubt_variable("h");
+            assert_eq!(doubt, Some(Doubt::ImagesVariable), "{engine:?}");
+            record.image_env = Some(vec![format!(" {NAME}=h")]);
+            let doubt = record.doubt_variable("h");
             assert_eq!(doubt, Some(Doubt::ImagesVariable), "{engine:?}");
             // What the user gives in its stead is the user's.
-            assert_eq!(record.doubt_variable(NAME, "other"), None, "{engine:?}");
+            assert_eq!(record.doubt_variable("other"), None, "{engine:?}");
         }
     }
 
     #[test]
     fn scenario_54_an_annotation_is_doubted_where_an_engine_copies_the_images() {
         let mut podman = record(Engine::Podman);
-        let doubt = podman.doubt_annotation("a", "h");
+        let doubt = podman.doubt_annotation("h");
         assert_eq!(doubt, Some(Doubt::UnknownAnnotation));
         podman.image_annotations = Some([("a".to_owned(), "h".to_owned())].into());
-        let doubt = podman.doubt_annotation("a", "h");
+        let doubt = podman.doubt_annotation("h");
         assert_eq!(doubt, Some(Doubt::ImagesAnnotation));
-        assert_eq!(podman.doubt_annotation("a", "other"), None);
+        assert_eq!(podman.doubt_annotation("other"), None);
         podman.annotations_are_the_users = true;
-        assert_eq!(podman.doubt_annotation("a", "h"), None);
+        assert_eq!(podman.doubt_annotation("h"), None);
         for engine in [
             Engine::Docker,
             Engine::Containerd,
             Engine::Crio,
             Engine::Unknown,
         ] {
-            let doubt = record(engine).doubt_annotation("a", "h");
+            let doubt = record(engine).doubt_annotation("h");
             assert_eq!(doubt, None, "{engine:?}");
         }
     }

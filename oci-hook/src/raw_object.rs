@@ -23,6 +23,24 @@ impl<'a> RawObject<'a> {
         found.find(|(name, _)| name == key).map(|(_, value)| *value)
     }
 
+    /// Reads the value of a key in an object that an image brought. A Go program
+    /// takes a key in any case, and of several the last (`encoding/json`), so
+    /// there must be one, in the case that it is written in.
+    ///
+    /// # Errors
+    /// Also when a Go program could read something else.
+    pub fn read_plain<T: Deserialize<'a>>(&self, key: &str) -> serde_json::Result<Option<T>> {
+        let mut alike = self
+            .0
+            .iter()
+            .filter(|(name, _)| folded(name) == folded(key));
+        match (alike.next(), alike.next()) {
+            (None, _) => Ok(None),
+            (Some((name, value)), None) if name == key => serde_json::from_str(value.get()),
+            _ => Err(serde::de::Error::custom("a key is not plain")),
+        }
+    }
+
     /// Keys and values in their order, a key that stands twice only where it
     /// stands last.
     pub fn entries(&self) -> Vec<(&str, &'a RawValue)> {
@@ -71,6 +89,15 @@ impl<'de> Deserialize<'de> for RawObject<'de> {
     }
 }
 
+/// A key without its case: the same for those that Go takes for one. Two
+/// letters beyond ASCII have one of it as their lower case or their upper.
+fn folded(key: &str) -> String {
+    key.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 /// A key borrowed from the text where no escape in it forbids that.
 struct Key<'a>(Cow<'a, str>);
 
@@ -99,6 +126,25 @@ impl<'de> Deserialize<'de> for Key<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_go_reads_otherwise_is_not_plain() {
+        let read = |text: &str| {
+            let object: RawObject = serde_json::from_str(text).unwrap();
+            object.read_plain::<u8>("keys")
+        };
+        assert_eq!(read(r#"{"keys":1,"other":2}"#).unwrap(), Some(1));
+        assert_eq!(read(r#"{"key":1}"#).unwrap(), None);
+        for text in [
+            r#"{"Keys":1}"#,
+            r#"{"keys":1,"KEYS":2}"#,
+            r#"{"keys":1,"keys":2}"#,
+            r#"{"key\u017f":1}"#,
+            r#"{"\u212aeys":1}"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn values_keep_their_bytes_and_order_and_the_last_of_two_counts() {

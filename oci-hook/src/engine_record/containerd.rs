@@ -69,7 +69,7 @@ mod tests {
         assert_eq!((record.engine, record.sandbox), (Engine::Containerd, false));
         assert_eq!(record.image.as_deref(), Some("docker.io/library/app:1"));
         assert!(record.annotations_are_the_users);
-        let doubt = record.doubt_variable("DOCKER_JACKIN_TICKET", "h");
+        let doubt = record.doubt_variable("h");
         assert_eq!(doubt, Some(Doubt::UnknownVariable));
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::image::{self, Manifest};
 use super::{Engine, EngineRecord, hex_of, read};
 use crate::container::ContainerId;
 use crate::spec::{Invalid, Spec};
@@ -40,18 +41,6 @@ struct Config {
 #[derive(Deserialize)]
 struct Descriptor {
     digest: String,
-}
-
-/// An image's configuration.
-#[derive(Deserialize)]
-struct Image {
-    config: Option<ImageConfig>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ImageConfig {
-    env: Option<Vec<String>>,
 }
 
 /// What Docker knows of a container; `None` when it is not Docker's. An image's
@@ -100,22 +89,15 @@ fn folder_beside(rootfs: &Path, id: &ContainerId) -> Option<PathBuf> {
 /// The image's variables.
 fn image_env(folder: &Path, record: &Record) -> Option<Vec<String>> {
     let data_root = folder.parent()?.parent()?;
-    let image = match &record.image_manifest {
-        Some(manifest) => {
-            let mut roots = [
-                data_root.join("containerd/daemon"),
-                SYSTEMS_CONTAINERD.into(),
-            ]
-            .into_iter();
-            roots.find_map(|root| in_containerds_store(&root.join(BLOBS), manifest))
-        }
-        None => in_dockers_store(data_root, record),
+    let Some(manifest) = &record.image_manifest else {
+        return in_dockers_store(data_root, record);
     };
-    let config = image?.config.and_then(|config| config.env);
-    Some(config.unwrap_or_default())
+    let own = data_root.join("containerd/daemon");
+    let mut roots = [own.as_path(), Path::new(SYSTEMS_CONTAINERD)].into_iter();
+    roots.find_map(|root| in_containerds_store(&root.join(BLOBS), manifest))
 }
 
-fn in_dockers_store(data_root: &Path, record: &Record) -> Option<Image> {
+fn in_dockers_store(data_root: &Path, record: &Record) -> Option<Vec<String>> {
     let digest = hex_of(&record.image)?;
     let driver = Path::new(&record.driver).file_name()?;
     if driver != record.driver.as_str() {
@@ -125,16 +107,12 @@ fn in_dockers_store(data_root: &Path, record: &Record) -> Option<Image> {
         .join("image")
         .join(driver)
         .join("imagedb/content/sha256");
-    read(&content.join(digest))
+    image::variables(&content.join(digest))
 }
 
-fn in_containerds_store(blobs: &Path, manifest: &Descriptor) -> Option<Image> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        config: Descriptor,
-    }
-    let manifest: Manifest = read(&blobs.join(hex_of(&manifest.digest)?))?;
-    read(&blobs.join(hex_of(&manifest.config.digest)?))
+fn in_containerds_store(blobs: &Path, manifest: &Descriptor) -> Option<Vec<String>> {
+    let manifest = Manifest::read(&blobs.join(hex_of(&manifest.digest)?))?;
+    image::variables(&blobs.join(hex_of(&manifest.config)?))
 }
 
 #[cfg(test)]
@@ -177,7 +155,7 @@ mod tests {
             assert_eq!((record.engine, &record.alive), (Engine::Docker, &folder));
             assert_eq!(record.image.as_deref(), Some("acme/web:1"));
             assert_eq!(record.image_id.as_deref(), Some("sha256:0a"));
-            assert_eq!(record.doubt_variable("A", "b"), Some(Doubt::ImagesVariable));
+            assert_eq!(record.doubt_variable("b"), Some(Doubt::ImagesVariable));
             assert!(record.annotations_are_the_users);
 
             let other = find(&ContainerId::try_from(OsString::from("abd")).unwrap());
@@ -211,7 +189,7 @@ mod tests {
         let doubt = || {
             let record = EngineRecord::find(&spec, Path::new("/bundle"), &id).unwrap();
             assert_eq!(record.engine, Engine::Docker);
-            record.doubt_variable("A", "b")
+            record.doubt_variable("b")
         };
         assert_eq!(doubt(), Some(Doubt::UnknownVariable));
         std::fs::write(blobs.join("0b"), r#"{"config":{"Env":["A=b"]}}"#).unwrap();

@@ -2,12 +2,12 @@
 //! `<driver>-images` in one store (containers/storage, `containers.go`,
 //! `images.go`, `lib.go`).
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Engine, EngineRecord, crio, hex_of, is_hex, read};
+use super::image::{self, Manifest};
+use super::{Engine, EngineRecord, crio, is_hex, read};
 use crate::container::ContainerId;
 use crate::spec::{Invalid, Spec};
 
@@ -32,31 +32,6 @@ struct Entry {
 struct Metadata {
     #[serde(rename = "image-name")]
     image_name: Option<String>,
-}
-
-/// An image's manifest (OCI, or Docker's of schema 2).
-#[derive(Deserialize)]
-struct Manifest {
-    config: Descriptor,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    digest: String,
-}
-
-/// An image's configuration.
-#[derive(Deserialize)]
-struct Image {
-    config: Option<ImageConfig>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ImageConfig {
-    env: Option<Vec<String>>,
 }
 
 /// What Podman knows of a container; `None` when its bundle is not in a store.
@@ -123,16 +98,10 @@ fn copies_annotations(oci_version: &str) -> bool {
 
 /// What the image's folder in the store tells of it.
 fn look_at_image(folder: &Path, known: &mut EngineRecord) {
-    let Some(manifest) = read::<Manifest>(&folder.join("manifest")) else {
+    let Some(manifest) = Manifest::read(&folder.join("manifest")) else {
         return;
     };
-    if hex_of(&manifest.config.digest).is_some() {
-        let image: Option<Image> = read(&folder.join(big_data_name(&manifest.config.digest)));
-        known.image_env = image.map(|image| {
-            let config = image.config.and_then(|config| config.env);
-            config.unwrap_or_default()
-        });
-    }
+    known.image_env = image::variables(&folder.join(big_data_name(&manifest.config)));
     known.image_annotations = Some(manifest.annotations);
 }
 

@@ -61,9 +61,9 @@ fn podmans_list_names_the_image_and_the_store_what_is_in_it() {
         assert!(record.alive.ends_with(format!("{ID}/userdata")));
         assert_eq!(record.image.as_deref(), Some("localhost/img:ann"));
         assert_eq!(record.image_id, Some(format!("sha256:{IMAGE}")));
-        assert_eq!(record.doubt_variable("A", "b"), Some(Doubt::ImagesVariable));
-        assert_eq!(record.doubt_variable("A", "c"), None);
-        let doubt = record.doubt_annotation("dev.jackin.ticket", "0.ann");
+        assert_eq!(record.doubt_variable("b"), Some(Doubt::ImagesVariable));
+        assert_eq!(record.doubt_variable("c"), None);
+        let doubt = record.doubt_annotation("0.ann");
         assert_eq!(doubt, Some(Doubt::ImagesAnnotation));
         assert!(!record.sandbox);
     }
@@ -86,7 +86,7 @@ fn files_that_are_odd_or_missing_are_not_known_and_nothing_worse() {
         let record = scene.find(config);
         assert_eq!(record.engine, Engine::Podman, "{text}");
         assert_eq!(record.image_env, None, "{text}");
-        let doubt = record.doubt_variable("A", "c");
+        let doubt = record.doubt_variable("c");
         assert_eq!(doubt, Some(Doubt::UnknownVariable), "{text}");
     }
     let scene = Scene::new("containers.json");
@@ -127,7 +127,7 @@ fn annotations_are_the_users_from_the_podman_on_that_leaves_the_images_out() {
     }
     let record = Scene::new("containers.json").find(r#"{"ociVersion":"1.2.0"}"#);
     assert!(record.annotations_are_the_users);
-    assert_eq!(record.doubt_annotation("dev.jackin.ticket", "0.ann"), None);
+    assert_eq!(record.doubt_annotation("0.ann"), None);
 }
 
 #[test]

@@ -245,9 +245,7 @@ fn has_ended(child: &Child) -> Result<bool, Error> {
 /// Words of the resolver's as one line of a log, or of a terminal of root's:
 /// they may quote what its owner wrote.
 fn one_line(words: &str) -> String {
-    let plain = words
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c });
+    let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain.take(MAX_WARNING).collect()
 }
 
