@@ -13,7 +13,7 @@ mod podman;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Mode};
+use rustix::fs::{self, FileType, Mode};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -142,8 +142,16 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&text_of(path)?).ok()
 }
 
+/// The engine runs as we do and lets nobody else write its files, while a rootfs
+/// may lie in a folder of anybody's.
 fn text_of(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     let file = fs::open(path, file::READ_HOSTILE, Mode::empty()).ok()?;
+    let stat = fs::fstat(&file).ok()?;
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let own = stat.st_uid == rustix::process::geteuid().as_raw();
+    if !regular || !own || stat.st_mode & 0o022 != 0 {
+        return None;
+    }
     file::read_bounded(file, MAX_FILE).ok()
 }
 
@@ -219,7 +227,7 @@ mod tests {
         std::fs::write(path("file"), "{}").unwrap();
         std::os::unix::fs::symlink(path("file"), path("link")).unwrap();
         let mode = Mode::from_raw_mode(0o600);
-        fs::mknodat(fs::CWD, path("fifo"), fs::FileType::Fifo, mode, 0).unwrap();
+        fs::mknodat(fs::CWD, path("fifo"), FileType::Fifo, mode, 0).unwrap();
         let read = |name: &str| read::<BTreeMap<String, String>>(&path(name));
         assert!(read("file").is_some());
         for name in ["link", "fifo", "none", "."] {

@@ -23,6 +23,8 @@ const SYSTEMS_CONTAINERD: &str = "/var/lib/containerd";
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Record {
+    #[serde(rename = "ID")]
+    id: String,
     config: Config,
     #[serde(default)]
     image: String,
@@ -46,44 +48,48 @@ struct Descriptor {
 /// What Docker knows of a container; `None` when it is not Docker's. An image's
 /// annotations never reach a container of Docker's.
 pub(super) fn find(spec: &Spec<'_>, id: &ContainerId) -> Result<Option<EngineRecord>, Invalid> {
-    let mounted = spec.mount_sources()?;
-    let folder = mounted.iter().find_map(|source| folder_above(source, id));
-    let folder = match folder {
-        Some(folder) => folder,
-        // One that shares another's network and IPC mounts nothing of its own.
-        None => match spec.root()?.and_then(|root| folder_beside(&root, id)) {
-            Some(folder) => folder,
-            None => return Ok(None),
-        },
+    let mut folders: Vec<PathBuf> = spec
+        .mount_sources()?
+        .iter()
+        .filter_map(|source| folder_above(source, id))
+        .collect();
+    // One that shares another's network and IPC mounts nothing of its own.
+    if let Some(root) = spec.root()? {
+        folders.extend(folders_beside(&root, id));
+    }
+    let found = folders.into_iter().find_map(|folder| {
+        let record = read::<Record>(&folder.join(RECORD))?;
+        (record.id == id.as_str()).then_some((folder, record))
+    });
+    let Some((folder, record)) = found else {
+        return Ok(None);
     };
     let mut known = EngineRecord::of(Engine::Docker, &folder);
-    if let Some(record) = read::<Record>(&folder.join(RECORD)) {
-        known.image_env = image_env(&folder, &record);
-        known.image_id = Some(record.image).filter(|id| !id.is_empty());
-        known.image = Some(record.config.image);
-    }
+    known.image_env = image_env(&folder, &record);
+    known.image_id = Some(record.image).filter(|id| !id.is_empty());
+    known.image = Some(record.config.image);
     Ok(Some(known))
 }
 
-/// The part of a mount's source that is Docker's folder for this container.
+/// The part of a mount's source that may be Docker's folder for this container.
 fn folder_above(source: &Path, id: &ContainerId) -> Option<PathBuf> {
     let folder = source.ancestors().find(|path| {
         let parent = path.parent().and_then(Path::file_name);
         path.file_name().is_some_and(|name| name == id.as_str())
             && parent.is_some_and(|name| name == "containers")
-    })?;
-    folder.join(RECORD).is_file().then(|| folder.to_owned())
+    });
+    folder.map(Path::to_owned)
 }
 
-/// Docker's folder for this container, in the data-root that its rootfs is in;
-/// never in the rootfs itself, where the container may write what it likes.
-fn folder_beside(rootfs: &Path, id: &ContainerId) -> Option<PathBuf> {
-    let mut folders = rootfs
-        .ancestors()
-        .skip(1)
-        .filter(|path| path.is_absolute())
-        .map(|path| path.join("containers").join(id.as_str()));
-    folders.find(|folder| folder.join(RECORD).is_file())
+/// What may be Docker's folder for this container, in the data-root that its
+/// rootfs is in; never in the rootfs itself, where the container may write what
+/// it likes.
+fn folders_beside(rootfs: &Path, id: &ContainerId) -> Vec<PathBuf> {
+    let above = rootfs.ancestors().skip(1);
+    let above = above.filter(|path| path.is_absolute());
+    above
+        .map(|path| path.join("containers").join(id.as_str()))
+        .collect()
 }
 
 /// The image's variables.
@@ -175,7 +181,7 @@ mod tests {
             std::fs::create_dir_all(folder).unwrap();
         }
         // As Docker 26.1 writes it.
-        let known = r#"{"Config":{"Image":"evil:1"},"Image":"sha256:0a","Driver":"overlayfs",
+        let known = r#"{"ID":"abc","Config":{"Image":"evil:1"},"Image":"sha256:0a","Driver":"overlayfs",
             "ImageManifest":{"mediaType":"application/vnd.oci.image.manifest.v1+json",
             "digest":"sha256:0a","size":405}}"#;
         std::fs::write(folder.join(RECORD), known).unwrap();
@@ -199,6 +205,35 @@ mod tests {
     }
 
     #[test]
+    fn whoever_owns_the_folder_above_a_rootfs_cannot_make_dockers_record_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = folder.path().join("containers/abc");
+        std::fs::create_dir_all(&within).unwrap();
+        let record = within.join(RECORD);
+        std::fs::write(&record, r#"{"ID":"abc","Config":{"Image":"acme/web:1"}}"#).unwrap();
+        let rootfs = folder.path().join("rootfs");
+        let text = format!(r#"{{"root":{{"path":"{}"}}}}"#, rootfs.display());
+        let spec = Spec::from_json(text.as_bytes()).unwrap();
+        let id = ContainerId::try_from(OsString::from("abc")).unwrap();
+        let engine = || {
+            let found = EngineRecord::find(&spec, Path::new("/bundle"), &id);
+            found.unwrap().engine
+        };
+        assert_eq!(engine(), Engine::Docker);
+        let writable = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&record, writable).unwrap();
+        assert_eq!(engine(), Engine::Unknown);
+        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&record, own).unwrap();
+        std::os::unix::fs::chown(&record, Some(1001), None).unwrap();
+        assert_eq!(engine(), Engine::Unknown);
+        // Nor lead to another container's.
+        std::os::unix::fs::chown(&record, Some(0), None).unwrap();
+        std::fs::write(&record, r#"{"ID":"abd","Config":{"Image":"acme/web:1"}}"#).unwrap();
+        assert_eq!(engine(), Engine::Unknown);
+    }
+
+    #[test]
     fn a_container_cannot_pass_itself_off_as_one_of_dockers_from_its_own_rootfs() {
         let layer = tempfile::tempdir().unwrap();
         let rootfs = layer.path().join("merged");
@@ -206,7 +241,7 @@ mod tests {
         std::fs::create_dir_all(&within).unwrap();
         std::fs::write(
             within.join(RECORD),
-            r#"{"Config":{"Image":"acme/web:1"},"Image":"sha256:0a"}"#,
+            r#"{"ID":"abc","Config":{"Image":"acme/web:1"},"Image":"sha256:0a"}"#,
         )
         .unwrap();
         let id = ContainerId::try_from(OsString::from("abc")).unwrap();
