@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use jackin_oci_hook::ticket::HANDLE_VARIABLE;
 use jackin_tests::canary::Canary;
 use jackin_tests::command::Outcome;
 use jackin_tests::image::{BASE, build};
@@ -23,6 +24,7 @@ use crate::leak::{has_it, payload};
 pub(crate) fn trials() -> Vec<Trial> {
     [
         on_each_rig("hostile::e54_an_image_that_names_a_ticket", names_a_ticket),
+        on_each_rig("hostile::e54_an_image_with_the_variable", has_the_variable),
         on_each_rig("hostile::e56_places_that_lead_elsewhere", places),
         on_each_engine("hostile::e56_odd_passwd_files", passwd),
         on_each_rig("hostile::e56_what_it_leaves_on_its_own_tmpfs", own_tmpfs),
@@ -106,6 +108,34 @@ fn names_a_ticket(rig: &Rig) -> Result<()> {
     let ticket = staging::place(&handle)?;
     ensure!(ticket.exists(), "redeemed");
     Ok(fs::remove_file(ticket)?)
+}
+
+/// The variable is its user's only means on an old engine, so whose it is has to
+/// be looked up.
+fn has_the_variable(rig: &Rig) -> Result<()> {
+    let canary = Canary::new()?;
+    let mut ticket = staging::ticket(0, payload(&canary)?)?;
+    ticket.limits.containers = 10;
+    let handle = staging::stage(&ticket)?;
+    let image = unique("greedy");
+    let variable = format!("{HANDLE_VARIABLE}={}", handle.expose());
+    build(
+        &rig.engine,
+        &image,
+        &format!("FROM {BASE}\nENV {variable}\n"),
+    )?;
+    let run = ["run", "--rm", "--runtime", rig.wrapper, &image, "env"];
+    let outcome = rig.engine.try_docker(&run)?;
+    ensure!(outcome.code == 125, "{outcome:?}");
+    let reason = "is named by the image's own ENV";
+    ensure!(outcome.stderr.contains(reason), "{outcome:?}");
+    ensure!(
+        !canary.finder().is_in(outcome.text().as_bytes()),
+        "delivered"
+    );
+    let place = staging::place(&handle)?;
+    ensure!(place.exists(), "redeemed");
+    Ok(fs::remove_file(place)?)
 }
 
 fn places(rig: &Rig) -> Result<()> {
