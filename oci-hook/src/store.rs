@@ -148,6 +148,11 @@ impl Store {
                 let root = other.root;
                 return Err(Error::OtherRoot { id, root });
             }
+            // What another engine's container left is none of this one's.
+            Some(other) if other.root != marker.root => {
+                self.remove(id)?;
+                return self.claim(id, marker);
+            }
             Some(same) if same == *marker => {}
             _ => container.mark(marker)?,
         }

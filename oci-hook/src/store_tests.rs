@@ -156,3 +156,19 @@ fn one_id_under_two_state_folders_is_two_containers() {
         .unwrap_err();
     assert!(matches!(error, Error::OtherRoot { .. }), "{error}");
 }
+
+#[test]
+fn what_another_engines_container_of_the_same_id_left_is_not_taken_over() {
+    let folder = in_memory();
+    let engine = tempfile::tempdir().unwrap();
+    let store = create(folder.path()).unwrap();
+    let gone = engine.path().join("gone");
+    let first = store.claim(&id("c1"), &marker("/one", &gone)).unwrap();
+    first.write_bundle(b"{}").unwrap();
+    let second = store
+        .claim(&id("c1"), &marker("/two", engine.path()))
+        .unwrap();
+    let bundle = folder.path().join("containers/c1/bundle");
+    assert!(!bundle.exists());
+    assert_eq!(second.marker().unwrap().unwrap().root, Path::new("/two"));
+}
