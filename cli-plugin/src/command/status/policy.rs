@@ -13,6 +13,7 @@ use jackin_oci_hook::standing::Standing;
 use serde::Serialize;
 
 use crate::engine::client::{ANNOTATIONS_SINCE, parse_version};
+use crate::engine::registrar::crio;
 
 /// The first Podman that leaves images' annotations out of its containers.
 const PODMAN_VOUCHES_SINCE: (u32, u32) = (4, 7);
@@ -26,6 +27,8 @@ pub(in crate::command) struct PolicyStatus {
     rules: Vec<RuleStatus>,
     /// The version of a Podman on which annotations match nothing.
     podman: Option<String>,
+    /// Whether CRI-O is here, on which they match nothing either.
+    crio: bool,
 }
 
 /// How a policy is.
@@ -62,6 +65,7 @@ pub(super) fn look(problems: &mut Vec<String>) -> PolicyStatus {
     let mut status = look_with(Policy::load(Standing::Root), &passwd, problems);
     if status.wants_annotations().next().is_some() {
         status.podman = podman_version().filter(|version| gives_the_images(version));
+        status.crio = crio::place().is_some();
     }
     status
 }
@@ -111,6 +115,7 @@ fn look_with(
         state,
         rules: rules.collect(),
         podman: None,
+        crio: false,
     };
     for rule in status.rules.iter().filter(|rule| rule.uid.is_none()) {
         problems.push(format!(
@@ -184,7 +189,14 @@ impl PolicyStatus {
                 )
             })
         });
-        here.chain(podman)
+        let crio = self.wants_annotations().filter(|_| self.crio).map(|rule| {
+            format!(
+                "rule {} never matches with CRI-O: it is not known that no image may set \
+                 annotations there",
+                rule.name
+            )
+        });
+        here.chain(podman).chain(crio)
     }
 
     fn wants_annotations(&self) -> impl Iterator<Item = &RuleStatus> {
@@ -288,6 +300,11 @@ mod tests {
         status.podman = Some("4.3.1".to_owned());
         let notes: Vec<_> = status.notes().collect();
         let note = "rule annotated never matches with Podman 4.3.1: before 4.7 an image may set annotations";
+        assert_eq!(notes, [note]);
+        status.podman = None;
+        status.crio = true;
+        let notes: Vec<_> = status.notes().collect();
+        let note = "rule annotated never matches with CRI-O: it is not known that no image may set annotations there";
         assert_eq!(notes, [note]);
     }
 

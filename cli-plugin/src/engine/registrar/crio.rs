@@ -97,10 +97,7 @@ impl Registrar for Crio {
 
     fn describe(&self) -> Part {
         let mut part = Part::new(EngineName::Crio);
-        let program = FOLDERS.iter().map(|folder| Path::new(folder).join("crio"));
-        let here = program.into_iter().find(|program| program.is_file());
-        let here = here.or_else(|| Some(PathBuf::from(CONFIGURATION)).filter(|at| at.is_dir()));
-        part.found = here.map(|place| place.display().to_string());
+        part.found = place().map(|place| place.display().to_string());
         match self.drop_in.find() {
             Ok(Found::Ours(text)) => {
                 part.registered = true;
@@ -122,6 +119,13 @@ impl Registrar for Crio {
         }
         part
     }
+}
+
+/// CRI-O's program, or else its folder; `None` when it is not here.
+pub fn place() -> Option<PathBuf> {
+    let programs = FOLDERS.iter().map(|folder| Path::new(folder).join("crio"));
+    let program = programs.into_iter().find(|program| program.is_file());
+    program.or_else(|| Some(PathBuf::from(CONFIGURATION)).filter(|at| at.is_dir()))
 }
 
 /// Whether anything of ours is registered.
