@@ -11,6 +11,7 @@ pub use by_rule::{ByRule, RuleError};
 
 use crate::container::{self, Container, ContainerId, Marker};
 use crate::engine_record::{Doubt, EngineRecord};
+use crate::payload::Payload;
 use crate::policy;
 use crate::record::{Origin, Record};
 use crate::redeem::{self, Bearer};
@@ -116,6 +117,9 @@ pub struct Applicant<'a> {
     pub spec: &'a Spec<'a>,
     /// What the engine knows of it.
     pub engine: &'a EngineRecord,
+    /// Why a payload cannot be delivered to it, if so: a ticket that holds it
+    /// is left for a container that is started another way.
+    pub fits: fn(&Spec<'_>, &Payload) -> Result<(), String>,
 }
 
 /// On what grounds a container asks to be served.
@@ -279,13 +283,12 @@ impl Admission<'_> {
             image: engine.image.as_deref(),
             image_id: engine.image_id.as_deref(),
         };
-        let ticket =
-            redeem::redeem(self.store, handle, &bearer, now.as_secs()).map_err(|source| {
-                Error::Redeem {
-                    handle: handle.masked(),
-                    source,
-                }
-            })?;
+        let fits = |payload: &Payload| (applicant.fits)(applicant.spec, payload);
+        let ticket = redeem::redeem(self.store, handle, &bearer, now.as_secs(), &fits);
+        let ticket = ticket.map_err(|source| Error::Redeem {
+            handle: handle.masked(),
+            source,
+        })?;
         Ok(Record {
             origin: Origin::Ticket(handle.clone()),
             request: ticket.request,

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::container::ContainerId;
 use crate::file;
 use crate::folder::{self, TICKETS};
+use crate::payload::Payload;
 use crate::reference;
 use crate::standing::Standing;
 use crate::store::Store;
@@ -26,8 +27,9 @@ const MAX_CLOCK_SKEW: u64 = 60;
 pub enum Error {
     /// There is none.
     #[error(
-        "it is not there: it has expired, was never issued on this machine, or the container's \
-         state was lost with a reboot; remove the container and start it anew with 'docker jackin run'"
+        "it is not there: it has expired, was taken back, was never issued on this machine, or the \
+         container's state was lost with a reboot; remove the container and start it anew with \
+         'docker jackin run', or with another 'docker jackin ticket'"
     )]
     NotFound,
     /// It served as many containers as it was for.
@@ -96,6 +98,9 @@ pub enum Error {
     /// What it says cannot be read.
     #[error(transparent)]
     Invalid(#[from] InvalidTicket),
+    /// The container cannot be given what it holds, and so does not use it up.
+    #[error("{0}")]
+    Unfit(String),
     /// A system call failed.
     #[error("failed to {action}: {source}")]
     System {
@@ -127,12 +132,14 @@ pub fn redeem(
     handle: &Handle,
     bearer: &Bearer<'_>,
     now: u64,
+    fits: &dyn Fn(&Payload) -> Result<(), String>,
 ) -> Result<Ticket, Error> {
     redeem_from(
         store,
         handle,
         bearer,
         now,
+        fits,
         &folder::candidates(handle.owner),
     )
 }
@@ -142,6 +149,7 @@ fn redeem_from(
     handle: &Handle,
     bearer: &Bearer<'_>,
     now: u64,
+    fits: &dyn Fn(&Payload) -> Result<(), String>,
     folders: &[PathBuf],
 ) -> Result<Ticket, Error> {
     let ledgers = file::make_folder(store.root(), LEDGERS).map_err(failed("open the ledgers"))?;
@@ -159,6 +167,7 @@ fn redeem_from(
         return Err(Error::FromTheFuture);
     }
     check_image(&ticket, bearer)?;
+    fits(&ticket.payload).map_err(Error::Unfit)?;
     let used_up = enter(&ledgers, handle, &ticket, bearer.id)?;
     if used_up {
         file::gone(fs::unlinkat(&folder, handle.id.as_str(), AtFlags::empty()))

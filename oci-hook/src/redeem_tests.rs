@@ -76,6 +76,16 @@ impl Hall {
     }
 
     fn redeem_by(&self, handle: &Handle, id: &str, image: Option<&str>) -> Result<Ticket, Error> {
+        self.redeem_where(handle, id, image, &|_| Ok(()))
+    }
+
+    fn redeem_where(
+        &self,
+        handle: &Handle,
+        id: &str,
+        image: Option<&str>,
+        fits: &dyn Fn(&Payload) -> Result<(), String>,
+    ) -> Result<Ticket, Error> {
         let id = ContainerId::try_from(OsString::from(id)).unwrap();
         let bearer = Bearer {
             id: &id,
@@ -86,8 +96,19 @@ impl Hall {
             self.folder.path().join("missing"),
             self.folder.path().join("user"),
         ];
-        redeem_from(&self.store, handle, &bearer, NOW, &folders)
+        redeem_from(&self.store, handle, &bearer, NOW, fits, &folders)
     }
+}
+
+#[test]
+fn what_a_container_cannot_be_given_is_left_for_another() {
+    let hall = Hall::new();
+    let ticket = hall.ticket();
+    hall.stage(&ticket);
+    let handle = ticket.handle();
+    let refused = hall.redeem_where(&handle, "one", None, &|_| Err("no".to_owned()));
+    assert_eq!(refused.unwrap_err().to_string(), "no");
+    hall.redeem(&handle, "two").unwrap();
 }
 
 #[test]

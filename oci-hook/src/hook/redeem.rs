@@ -62,6 +62,7 @@ fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
         config: &config,
         spec: &spec,
         engine: &EngineRecord::find(&spec, &state.bundle, &state.id)?,
+        fits: |spec, payload| deliverable(spec, payload).map_err(|error| error.to_string()),
     };
     let grounds = match Grounds::of(&applicant, log)? {
         // Where there is a policy, the hook is run for every container.
@@ -73,7 +74,8 @@ fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
         Some(grounds) => grounds,
     };
     match admit(&applicant, &grounds, pid, log) {
-        Err(error) if grounds.starts_without() => {
+        // What is delivered by half cannot be taken out again from here.
+        Err(error) if grounds.starts_without() && !matches!(error, Error::Delivery(_)) => {
             log.warn(&format!("the container starts without a login: {error}"));
             Ok(())
         }
@@ -124,13 +126,19 @@ fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> R
     Ok(container.mark_served(&init)?)
 }
 
-/// What a hook can deliver of a record, with nothing in the container that
-/// would go before it.
+/// What a hook can deliver of a record.
 fn delivered(spec: &Spec<'_>, record: &Record) -> Result<Record, Error> {
-    let delivered = record.without_variables().map_err(Error::NeedsVariables)?;
-    let outranking = outranking(spec, &record.payload)?;
+    deliverable(spec, &record.payload)?;
+    record.without_variables().map_err(Error::NeedsVariables)
+}
+
+/// Refuses what needs variables, and what something in the container would go
+/// before.
+fn deliverable(spec: &Spec<'_>, payload: &Payload) -> Result<(), Error> {
+    payload.without_variables().map_err(Error::NeedsVariables)?;
+    let outranking = outranking(spec, payload)?;
     if outranking.is_empty() {
-        Ok(delivered)
+        Ok(())
     } else {
         Err(Error::Outranked(outranking))
     }

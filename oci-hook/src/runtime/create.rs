@@ -53,6 +53,7 @@ pub fn start(
         config: &call.config_path,
         spec: &spec,
         engine: &engine.map_err(|source| call.invalid(source))?,
+        fits: |_, _| Ok(()),
     };
     let Some(grounds) = Grounds::of(&applicant, log)? else {
         forget(arguments, &root)?;

@@ -168,6 +168,9 @@ fn refusals(podman: &Podman) -> Result<()> {
     let bare = staging::variables(&[("ONLY_A_VARIABLE", canary.text())])?;
     let handle = podman.stage(&podman.ticket(bare)?)?;
     refused(podman, &handle, "ONLY_A_VARIABLE")?;
+    // The ticket is still there for what the refusal advises.
+    let given = podman.run_with(&handle, &["--rm", BASE, "printenv", "ONLY_A_VARIABLE"])?;
+    ensure!(given.success()?.contains(canary.text()));
     let handle = staged(podman, &canary)?;
     podman
         .run_hooked(&handle, &["--rm", BASE, "true"])?
