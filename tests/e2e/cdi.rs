@@ -47,7 +47,7 @@ impl Spec {
             "devices": [{ "name": "login", "containerEdits": { "hooks": [{
                 "hookName": "createRuntime",
                 "path": "/usr/local/libexec/docker-jackin/docker-jackin-hook",
-                "args": ["docker-jackin-hook", "redeem"],
+                "args": ["docker-jackin-hook", "device"],
                 "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
                 "timeout": 30,
             }]}}],
@@ -139,9 +139,22 @@ fn restarts(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
+/// Does something while there is a policy, with a rule for another image.
+fn with_a_policy_for_others(action: impl FnOnce() -> Result<()>) -> Result<()> {
+    const POLICY: &str = "/etc/docker-jackin/policy.toml";
+    fs::create_dir_all("/etc/docker-jackin")?;
+    let rule = "[[rule]]\nname = \"others\"\nowner = 0\nagents = [\"claude\"]\n\
+                [rule.match]\nimage = \"acme/other:1\"\n";
+    fs::write(POLICY, rule)?;
+    let done = action();
+    fs::remove_file(POLICY)?;
+    done
+}
+
 fn refusals(rig: &Rig) -> Result<()> {
     let _spec = Spec::install()?;
     refused(rig, None, &[], "names no ticket")?;
+    with_a_policy_for_others(|| refused(rig, None, &[], "names no ticket"))?;
     let by_variable = format!("DOCKER_JACKIN_TICKET=0.{}", "a".repeat(32));
     refused(rig, None, &["-e", &by_variable], "by the variable")?;
 

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+use jackin_oci_hook::hook::redeem::Called;
 use jackin_oci_hook::{hook, raw};
 
 fn main() -> ExitCode {
@@ -24,9 +25,10 @@ fn run(verb: &OsStr) -> Result<(), hook::Error> {
     raw::close_inherited_fds()
         .map_err(|error| hook::Error::Precaution("close inherited fds", error))?;
     hook::take_precautions()?;
-    if verb == "redeem" {
-        hook::redeem::run(std::io::stdin())
-    } else {
-        hook::run(std::io::stdin())
+    let stdin = std::io::stdin();
+    match verb.to_str() {
+        Some("redeem") => hook::redeem::run(stdin, Called::ForAny),
+        Some("device") => hook::redeem::run(stdin, Called::ByRequest),
+        _ => hook::run(stdin),
     }
 }

@@ -1,5 +1,5 @@
-//! `redeem`: serving a container that has no wrapper, from a folder of hooks or
-//! as a device (CDI).
+//! `redeem` and `device`: serving a container that has no wrapper, from a folder
+//! of hooks or as a device (CDI).
 //!
 //! A hook cannot change what the container's process is given, so no variable
 //! is set: files stand for them, or the container is refused. Nor is it asked at
@@ -35,21 +35,35 @@ use crate::{file, policy};
 /// Far longer than a process's line in `/proc`.
 const MAX_STAT: u64 = 4096;
 
+/// Why the hook was called for a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called {
+    /// A folder of hooks has it called, where there is a policy for every
+    /// container.
+    ForAny,
+    /// The container's user asked for a login, by the name of a device.
+    ByRequest,
+}
+
 /// Serves the container whose state is on standard input.
 ///
 /// For one that the wrapper serves, and for one that is stopped, there is
 /// nothing to do, and that is success.
-pub fn run(stdin: impl AsFd) -> Result<(), Error> {
+///
+/// # Errors
+/// It cannot be served; [`Called::ByRequest`], also when it names no ticket and
+/// no rule of the policy matches it.
+pub fn run(stdin: impl AsFd, called: Called) -> Result<(), Error> {
     let state = read_state(stdin)?;
     let log = Log::standard_error();
     runtime::sweep(&log);
     match state.pid {
-        Some(pid) if wrapped(&state)?.is_none() => serve(&state, pid, &log),
+        Some(pid) if wrapped(&state)?.is_none() => serve(&state, pid, called, &log),
         _ => Ok(()),
     }
 }
 
-fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
+fn serve(state: &State, pid: i32, called: Called, log: &Log) -> Result<(), Error> {
     let config = state.bundle.join("config.json");
     let bytes = read_config(&config)?;
     let spec = Spec::from_json(&bytes)?;
@@ -65,9 +79,12 @@ fn serve(state: &State, pid: i32, log: &Log) -> Result<(), Error> {
         fits: |spec, payload| deliverable(spec, payload).map_err(|error| error.to_string()),
     };
     let grounds = match Grounds::of(&applicant, log)? {
-        // Where there is a policy, the hook is run for every container.
-        None if applicant.engine.sandbox || policy::is_there() => return forget(&applicant),
-        None => return Err(Error::NoTicket),
+        None if applicant.engine.sandbox => return forget(&applicant),
+        None if called == Called::ForAny && policy::is_there() => return forget(&applicant),
+        None => {
+            forget(&applicant)?;
+            return Err(Error::NoTicket);
+        }
         Some(Grounds::Ticket {
             by_variable: true, ..
         }) => return Err(Error::ByVariable),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::hooks_d::{ARGUMENTS, ENVIRONMENT, TIMEOUT};
+use super::hooks_d::{ENVIRONMENT, HOOK, TIMEOUT};
 use super::own_file::{Found, OwnFile};
 use super::{EngineName, Part, Plan, Registrar, Wanted};
 use crate::engine::client::{Engine, EngineInfo, connect};
@@ -180,7 +180,7 @@ fn text(hook: &Path) -> String {
                 "hooks": [{
                     "hookName": "createRuntime",
                     "path": hook,
-                    "args": ARGUMENTS,
+                    "args": [HOOK, "device"],
                     "env": [ENVIRONMENT],
                     "timeout": TIMEOUT,
                 }],

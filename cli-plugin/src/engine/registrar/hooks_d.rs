@@ -15,7 +15,7 @@ pub const DEFAULT_FOLDER: &str = "/usr/share/containers/oci/hooks.d";
 const NAME: &str = "50-docker-jackin.json";
 
 /// The hook's file name.
-const HOOK: &str = "docker-jackin-hook";
+pub(super) const HOOK: &str = "docker-jackin-hook";
 
 /// Its whole environment: without one, the hook gets the caller's.
 pub(super) const ENVIRONMENT: &str = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
