@@ -52,7 +52,7 @@ fn resolver_decides(rig: &Rig) -> Result<()> {
 
     // It is asked with the container's own, and may take that for the answer.
     container.shell(RENEW)?;
-    let echo = r#"sed 's/"request":.*,"payload":/"payload":/'"#;
+    let echo = r#"sed 's/"asked":.*,"payload":/"payload":/'"#;
     let resolver = Resolver::script(&format!("tee {report} | {echo}"))?;
     docker(rig, &container, &[RESTART])?;
     let asked: serde_json::Value = serde_json::from_slice(&fs::read(&question)?)?;
