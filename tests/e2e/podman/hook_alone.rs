@@ -169,7 +169,10 @@ fn refusals(podman: &Podman) -> Result<()> {
     let handle = podman.stage(&podman.ticket(bare)?)?;
     refused(podman, &handle, "ONLY_A_VARIABLE")?;
     // The ticket is still there for what the refusal advises.
-    let given = podman.run_with(&handle, &["--rm", BASE, "printenv", "ONLY_A_VARIABLE"])?;
+    let given = podman.run_with(
+        &handle,
+        &["--rm", BASE, "sh", "-c", "echo $ONLY_A_VARIABLE"],
+    )?;
     ensure!(given.success()?.contains(canary.text()));
     let handle = staged(podman, &canary)?;
     podman
