@@ -54,6 +54,7 @@ fn life(rig: &Rig) -> Result<()> {
             "--name",
             &name,
             BASE,
+            "true",
         ];
         rig.engine.docker(&create)?;
         let container = rig.adopt(name);
