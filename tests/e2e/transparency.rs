@@ -427,9 +427,11 @@ fn settle(scene: &Scene, id: &str) -> Result<()> {
 }
 
 /// A stand-in for the low-level runtime tells what it was given.
+/// Without a pipe, whose ends the shell may have open still when they are listed.
 const RECORDER: &str = "#!/bin/sh
 printf '%s\\n' \"$@\"
-echo fds: $(ls /proc/$$/fd)
+echo fds:
+ls /proc/$$/fd
 env | sort
 b=; for a; do case $p in --bundle) b=$a;; esac; p=$a; done
 sha256sum <\"$b/config.json\"
