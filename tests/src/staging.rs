@@ -19,6 +19,13 @@ use jackin_oci_hook::ticket::{Handle, Limits, SCHEMA, Ticket, TicketId};
 /// How long a ticket of ours lives, in seconds.
 const LIFETIME: u64 = 300;
 
+/// A shell's script that prints what process 1 was given as `TOKEN`. An engine
+/// says that a container runs when its process has still to become the
+/// container's own program, so this waits for it.
+pub const TOKEN_AT_START: &str = "for again in 1 2 3 4 5 6 7 8 9 10; do \
+    seen=$(tr '\\0' '\\n' </proc/1/environ | sed -n 's/^TOKEN=//p'); \
+    [ -n \"$seen\" ] && break; sleep 0.2; done; echo $seen";
+
 /// The seconds since 1970.
 pub fn now() -> Result<u64> {
     Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())

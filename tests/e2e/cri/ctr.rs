@@ -10,6 +10,7 @@ use jackin_tests::canary::Canary;
 use jackin_tests::command::{Outcome, run};
 use jackin_tests::containerd::{BASE, Containerd};
 use jackin_tests::rig::unique;
+use jackin_tests::staging;
 use libtest_mimic::Trial;
 
 use super::on_each_containerd;
@@ -19,17 +20,14 @@ pub(super) fn trials() -> Vec<Trial> {
     on_each_containerd("cri::e43_e53_a_container_of_ctr", with_ctr)
 }
 
-/// What a container shows of its login, by its first process and an exec.
-const SHOW: &str = "tr '\\0' '\\n' </proc/1/environ | sed -n 's/^TOKEN=//p'; \
-    env | sed -n 's/^TOKEN=//p'; cat ~/.agent/token";
-
 fn with_ctr(containerd: &Arc<Containerd>) -> Result<()> {
     let canary = Canary::new()?;
     let handle = stage(&canary)?;
     let container = Container::run(containerd, &handle.expose())?;
     let token = canary.text();
     let wanted = format!("{token}\n{token}\n{token}");
-    let seen = container.exec(SHOW)?;
+    let by_exec = "env | sed -n 's/^TOKEN=//p'; cat ~/.agent/token";
+    let seen = container.exec(&format!("{}; {by_exec}", staging::TOKEN_AT_START))?;
     ensure!(seen == wanted, "{seen:?}");
     // Another one with the same ticket.
     let second = Container::run(containerd, &handle.expose());

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use jackin_oci_hook::ticket::HANDLE_ANNOTATION;
@@ -19,6 +21,9 @@ use libtest_mimic::Trial;
 use super::on_each_containerd;
 use super::pods::{has_it, stage};
 use crate::leak::STATE;
+
+/// How long a container's first line may take to its log on a busy machine.
+const LOG_LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) fn trials() -> Vec<Trial> {
     [
@@ -89,6 +94,21 @@ fn swept(containerd: &Arc<Containerd>, id: &str, canary: &Canary) -> Result<()> 
     Ok(())
 }
 
+/// Waits for the pod's log. Its container is running before it has said
+/// anything, and before containerd has written that down.
+fn wait_for_log(pod: &Pod) -> Result<()> {
+    let path = pod.logs().join("main-0.log");
+    let end = Instant::now() + LOG_LIMIT;
+    loop {
+        let log = fs::read_to_string(&path)?;
+        if log.contains("started") {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "no log of the pod: {log:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The surfaces of a node on which a canary is found: what the engine tells,
 /// its bundles, and all that it has on disk, pods' logs and databases included.
 fn search(
@@ -99,8 +119,7 @@ fn search(
     let finder = canary.finder();
     let mut found = BTreeSet::new();
     if let Some((pod, container)) = running {
-        let log = fs::read_to_string(pod.logs().join("main-0.log"))?;
-        ensure!(log.contains("started"), "no log of the pod: {log:?}");
+        wait_for_log(pod)?;
         for (surface, text) in [
             ("status of the sandbox", pod.status()?),
             ("status of the container", container.status()?),

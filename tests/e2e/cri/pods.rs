@@ -42,7 +42,7 @@ pub(super) fn stage(canary: &Canary) -> Result<Handle> {
 /// Proves that a container has what it was given, in process 1 and in an exec.
 pub(super) fn has_it(container: &PodContainer, canary: &Canary) -> Result<()> {
     for script in [
-        "tr '\\0' '\\n' </proc/1/environ | sed -n 's/^TOKEN=//p'",
+        staging::TOKEN_AT_START,
         "env | sed -n 's/^TOKEN=//p'",
         "cat ~/.agent/token",
     ] {
