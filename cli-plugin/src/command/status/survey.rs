@@ -1,5 +1,7 @@
 //! Looking at what is installed and registered, and what is wrong with it.
 
+use std::path::PathBuf;
+
 use jackin_oci_hook::folder::candidates;
 
 use super::policy::{self, EngineFacts};
@@ -115,12 +117,21 @@ fn look_at_engine(
             installation.wrapper.display()
         ));
     }
-    let ours = info
-        .runtimes
-        .iter()
-        .filter(|(_, path)| path.as_deref().is_some_and(is_ours))
-        .map(|(name, _)| name.clone());
-    let runtimes: Vec<_> = ours.collect();
+    let ours = |program: &&PathBuf| is_ours(program);
+    let registered = |(name, program): &(String, Option<PathBuf>)| {
+        Some((name.clone(), program.as_ref().filter(ours)?.clone()))
+    };
+    let mut runtimes = Vec::new();
+    for (name, program) in info.runtimes.iter().filter_map(registered) {
+        // The engine says so only to those who start a container with it.
+        if !program.is_file() {
+            status.problems.push(format!(
+                "the runtime {name} is registered as {}, which is missing\n  run: {install}",
+                program.display()
+            ));
+        }
+        runtimes.push(name);
+    }
     status.engine = Some(EngineStatus {
         context: target.context.clone(),
         chosen_by: target.chosen_by.to_string(),

@@ -191,15 +191,13 @@ impl Registrar for Containerd {
         if let Ok(config) = Config::parse(&own_text)
             && !own_text.is_empty()
         {
-            part.runtimes = config.ours();
+            part.add_runtimes(config.ours(), self.drop_in.path());
             part.is_default = config.is_default_ours();
-            part.files.push(self.drop_in.path().to_owned());
         }
         match self.read() {
             Ok((_, config)) if !config.ours().is_empty() => {
-                part.runtimes = config.ours();
+                part.add_runtimes(config.ours(), &self.path);
                 part.is_default = config.is_default_ours();
-                part.files.push(self.path.clone());
                 if config.cri_is_disabled() {
                     part.notes
                         .push("its CRI is off: disabled_plugins names it".to_owned());

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use jackin_oci_hook::runtime::low_level::FOLDERS;
-use toml_edit::DocumentMut;
+use toml_edit::{DocumentMut, Item};
 
 use super::own_file::{Found, HEADER, OwnFile};
 use super::{EngineName, Part, Plan, Registrar, Wanted, hooks_d};
@@ -101,9 +101,8 @@ impl Registrar for Crio {
         match self.drop_in.find() {
             Ok(Found::Ours(text)) => {
                 part.registered = true;
-                part.runtimes = runtimes(&text);
+                part.add_runtimes(runtimes(&text), self.drop_in.path());
                 part.is_default = is_default(&text);
-                part.files.push(DROP_IN.into());
                 if let Ok(Found::Ours(text)) = self.hook.find() {
                     part.files.push(self.hook.path().to_owned());
                     if let Some(hook) = hooks_d::named_hook(&text) {
@@ -155,14 +154,17 @@ fn text(runtimes: &[(String, PathBuf)], default: bool) -> String {
     lines.join("\n").trim_end().to_owned() + "\n"
 }
 
-fn runtimes(drop_in: &str) -> Vec<String> {
-    let names = || {
+/// The runtimes of a drop-in's text, with their programs.
+fn runtimes(drop_in: &str) -> Vec<(String, PathBuf)> {
+    let entries = || {
         let document: DocumentMut = drop_in.parse().ok()?;
         let table = document.get("crio")?.get("runtime")?.get("runtimes")?;
-        let table = table.as_table_like()?;
-        Some(table.iter().map(|(name, _)| name.to_owned()).collect())
+        let program = |entry: &Item| Some(entry.get("runtime_path")?.as_str()?.into());
+        let entries = table.as_table_like()?.iter();
+        let entries = entries.filter_map(|(name, entry)| Some((name.to_owned(), program(entry)?)));
+        Some(entries.collect())
     };
-    names().unwrap_or_default()
+    entries().unwrap_or_default()
 }
 
 fn is_default(drop_in: &str) -> bool {
@@ -187,10 +189,9 @@ mod tests {
     #[test]
     fn the_drop_in_is_toml_with_a_table_for_each_runtime() {
         let wanted = Wanted::of(Path::new("/l"), false);
-        let names = ["docker-jackin", "docker-jackin-runc", "docker-jackin-crun"];
         for default in [false, true] {
             let text = text(&wanted.runtimes, default);
-            assert_eq!(runtimes(&text), names);
+            assert_eq!(runtimes(&text), wanted.runtimes);
             assert_eq!(is_default(&text), default);
             let document: DocumentMut = text.parse().unwrap();
             let entry = &document["crio"]["runtime"]["runtimes"]["docker-jackin-crun"];

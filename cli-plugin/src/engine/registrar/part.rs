@@ -46,6 +46,15 @@ impl Part {
         }
     }
 
+    /// Takes down the runtimes that a file registers, by their programs.
+    pub fn add_runtimes(&mut self, runtimes: Vec<(String, PathBuf)>, file: &Path) {
+        for (_, program) in &runtimes {
+            self.require_program(program, file);
+        }
+        self.runtimes = runtimes.into_iter().map(|(name, _)| name).collect();
+        self.files.push(file.to_owned());
+    }
+
     /// Takes down that a registered program is missing: an engine would not
     /// say so, or only when a container needs it.
     pub fn require_program(&mut self, program: &Path, file: &Path) {
@@ -95,6 +104,23 @@ impl fmt::Display for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runtime_whose_program_is_gone_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        let [here, gone] = ["here", "gone"].map(|name| folder.path().join(name));
+        std::fs::write(&here, "").unwrap();
+        let mut part = Part::new(EngineName::Containerd);
+        let runtimes = vec![("a".into(), here), ("b".into(), gone.clone())];
+        part.add_runtimes(runtimes, Path::new("/etc/containerd/config.toml"));
+        assert_eq!(part.runtimes, ["a", "b"]);
+        let expected = format!(
+            "{} is missing, and /etc/containerd/config.toml names it\n  \
+             register anew with: docker jackin install --engine containerd",
+            gone.display()
+        );
+        assert_eq!(part.problems, [expected]);
+    }
 
     #[test]
     fn an_engines_part_reads_line_by_line() {

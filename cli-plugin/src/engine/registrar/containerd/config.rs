@@ -153,12 +153,12 @@ impl Config {
         kind.is_none_or(|kind| kind == RUNC_TYPE).then_some(runc)
     }
 
-    /// The names of the runtimes whose program is ours.
-    pub(super) fn ours(&self) -> Vec<String> {
+    /// The runtimes whose program is ours, with it.
+    pub(super) fn ours(&self) -> Vec<(String, PathBuf)> {
         runtimes_of(&self.document, self.plugin())
             .into_iter()
-            .filter(|(_, program)| program.as_deref().is_some_and(is_ours))
-            .map(|(name, _)| name)
+            .filter_map(|(name, program)| Some((name, program?)))
+            .filter(|(_, program)| is_ours(program))
             .collect()
     }
 

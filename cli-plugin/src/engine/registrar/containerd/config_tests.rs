@@ -39,8 +39,7 @@ fn what_was_there_is_there_to_the_byte_and_again_when_ours_is_gone() {
         assert!(installed.starts_with(original), "{installed}");
         assert_eq!(with(&installed, false), installed, "again");
         let config = Config::parse(&installed).unwrap();
-        let names = ["docker-jackin", "docker-jackin-runc", "docker-jackin-crun"];
-        assert_eq!(config.ours(), names);
+        assert_eq!(config.ours(), wanted().runtimes);
         assert_eq!(config.missing_default_runtime(), None);
         let left = config.without(None).unwrap().unwrap_or_default();
         assert_eq!(left, original);
