@@ -1,7 +1,5 @@
 //! Looking at what is installed and registered, and what is wrong with it.
 
-use std::path::PathBuf;
-
 use jackin_oci_hook::folder::candidates;
 
 use super::policy::{self, EngineFacts};
@@ -117,21 +115,7 @@ fn look_at_engine(
             installation.wrapper.display()
         ));
     }
-    let ours = |program: &&PathBuf| is_ours(program);
-    let registered = |(name, program): &(String, Option<PathBuf>)| {
-        Some((name.clone(), program.as_ref().filter(ours)?.clone()))
-    };
-    let mut runtimes = Vec::new();
-    for (name, program) in info.runtimes.iter().filter_map(registered) {
-        // The engine says so only to those who start a container with it.
-        if !program.is_file() {
-            status.problems.push(format!(
-                "the runtime {name} is registered as {}, which is missing\n  run: {install}",
-                program.display()
-            ));
-        }
-        runtimes.push(name);
-    }
+    let runtimes = ours(&info, install, &mut status.problems);
     status.engine = Some(EngineStatus {
         context: target.context.clone(),
         chosen_by: target.chosen_by.to_string(),
@@ -149,9 +133,55 @@ fn look_at_engine(
     engine
 }
 
+/// The names under which programs of ours are registered. One that is missing
+/// is a problem, of which the engine tells only those who start a container
+/// with it.
+fn ours(info: &EngineInfo, install: &str, problems: &mut Vec<String>) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, program) in &info.runtimes {
+        let Some(program) = program.as_deref().filter(|program| is_ours(program)) else {
+            continue;
+        };
+        if !program.is_file() {
+            problems.push(format!(
+                "the runtime {name} is registered as {}, which is missing\n  run: {install}",
+                program.display()
+            ));
+        }
+        names.push(name.clone());
+    }
+    names
+}
+
 fn ask(target: &Target) -> Result<Answers, EngineError> {
     let engine = connect(target.local()?)?;
     let api = engine.api_version()?;
     let info = engine.info()?;
     Ok((engine, info, api))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registered_program_that_is_gone_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("docker-jackin-runtime");
+        let gone = folder.path().join("docker-jackin-runtime-crun");
+        std::fs::write(&here, "").unwrap();
+        let runtimes = [("a", Some(here)), ("b", Some(gone.clone())), ("runc", None)];
+        let runtimes = runtimes.map(|(name, program)| (name.to_owned(), program));
+        let info = EngineInfo {
+            runtimes: runtimes.into(),
+            ..EngineInfo::default()
+        };
+        let mut problems = Vec::new();
+        assert_eq!(ours(&info, "INSTALL", &mut problems), ["a", "b"]);
+        let expected = format!(
+            "the runtime b is registered as {}, which is missing\n  run: INSTALL",
+            gone.display()
+        );
+        assert_eq!(problems, [expected]);
+    }
 }
