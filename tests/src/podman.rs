@@ -3,7 +3,8 @@
 pub mod machine;
 pub mod search;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::image::BASE;
 use crate::rig::unique;
 use crate::sandbox::USER;
 use crate::staging;
-use machine::Machine;
+use machine::{HOME, Machine};
 
 /// Limits that fit into the low ones of a small machine, and nothing that asks
 /// for a network or for systemd.
@@ -240,6 +241,25 @@ fn configure(machine: &Machine, tar: &Path) -> Result<()> {
             .context("failed to import the base image")?;
     }
     fs::remove_file(machine.path("/run/base.tar")?)?;
+    for storage in [
+        "/var/lib/containers",
+        &format!("{HOME}/.local/share/containers"),
+    ] {
+        open_layers(&machine.path(storage)?)?;
+    }
+    Ok(())
+}
+
+/// Lets every user pass the folders of vfs's layers, as Podman itself does
+/// sooner or later. Until then each container that is made gives them to its
+/// own root alone, and takes them from another in a user namespace that is just
+/// starting, which fails: "make `…` private: Permission denied".
+fn open_layers(storage: &Path) -> Result<()> {
+    let folders = ["storage/vfs", "storage/vfs/dir"].map(|folder| storage.join(folder));
+    // With overlay there are none.
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        fs::set_permissions(folder, Permissions::from_mode(0o711))?;
+    }
     Ok(())
 }
 
