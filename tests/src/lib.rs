@@ -12,6 +12,7 @@ pub mod cri;
 pub mod daemon;
 pub mod devcontainer;
 pub mod engine;
+pub mod http;
 pub mod image;
 pub mod keeper;
 pub mod killer;

@@ -7,15 +7,13 @@ mod openai;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use serde_json::{Value, json};
-use tiny_http::{Header, Request, Response, Server};
 
 use crate::canary::Canary;
+use crate::http::{self, Request, Response};
 
 /// What the stand-in answers to any prompt.
 pub const ANSWER: &str = "pong from the stand-in";
@@ -57,31 +55,23 @@ impl Asked {
         canary.finder().is_in(&self.whole)
     }
 
-    fn read(request: &mut Request) -> Result<(Self, Value)> {
-        let mut body = Vec::new();
-        // What follows the question for a WebSocket has no end.
-        let mut headers = request.headers().iter();
-        if !headers.any(|header| header.field.equiv("upgrade")) {
-            request.as_reader().read_to_end(&mut body)?;
-        }
-        let mut whole = request.url().as_bytes().to_vec();
+    fn of(request: &Request) -> Self {
+        let mut whole = request.uri().to_string().into_bytes();
         let mut credentials = BTreeMap::new();
-        for header in request.headers() {
-            let name = header.field.as_str().as_str().to_ascii_lowercase();
-            whole.extend_from_slice(format!("\n{name}: {}", header.value).as_bytes());
+        for (name, value) in request.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            whole.extend_from_slice(format!("\n{name}: {value}").as_bytes());
             if CREDENTIALS.contains(&name.as_str()) {
-                credentials.insert(name, header.value.to_string());
+                credentials.insert(name.to_string(), value.into_owned());
             }
         }
         whole.push(b'\n');
-        whole.extend_from_slice(&body);
-        let path = request.url().split('?').next().unwrap_or_default();
-        let asked = Self {
-            what: format!("{} {path}", request.method()),
+        whole.extend_from_slice(request.body());
+        Self {
+            what: format!("{} {}", request.method(), request.uri().path()),
             credentials,
             whole,
-        };
-        Ok((asked, serde_json::from_slice(&body).unwrap_or_default()))
+        }
     }
 
     fn is_known(&self) -> bool {
@@ -100,19 +90,9 @@ pub struct MockApi {
 impl MockApi {
     /// Starts to serve on the loopback interface.
     pub fn start() -> Result<Self> {
-        let server = Server::http("127.0.0.1:0").map_err(|error| anyhow!("{error}"))?;
-        let address = server.server_addr().to_ip();
-        let port = address.ok_or_else(|| anyhow!("no port"))?.port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&asked);
-        thread::spawn(move || {
-            for request in server.incoming_requests() {
-                let record = Arc::clone(&record);
-                // One that is slow to ask keeps nobody else waiting, and a
-                // client that hangs up is its own affair.
-                thread::spawn(move || serve(request, &record));
-            }
-        });
+        let port = http::serve(move |request| serve(request, &record))?;
         Ok(Self { port, asked })
     }
 
@@ -141,18 +121,18 @@ impl MockApi {
     }
 }
 
-fn serve(mut request: Request, record: &Mutex<Vec<Asked>>) -> Result<()> {
-    let (asked, body) = Asked::read(&mut request)?;
+fn serve(request: &Request, record: &Mutex<Vec<Asked>>) -> Response {
+    let asked = Asked::of(request);
+    let body = serde_json::from_slice(request.body()).unwrap_or_default();
     let response = respond(&asked, &body);
     record
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(asked);
-    request.respond(response)?;
-    Ok(())
+    response
 }
 
-fn respond(asked: &Asked, body: &Value) -> Answer {
+fn respond(asked: &Asked, body: &Value) -> Response {
     if !asked.is_known() {
         return answer(401, &error("authentication_error", "no credential"));
     }
@@ -167,14 +147,12 @@ fn respond(asked: &Asked, body: &Value) -> Answer {
     served.unwrap_or_else(|| answer(404, &error("not_found_error", "not served here")))
 }
 
-type Answer = Response<Cursor<Vec<u8>>>;
-
-fn answer(status: u16, body: &Value) -> Answer {
+fn answer(status: u16, body: &Value) -> Response {
     typed(status, "application/json", body.to_string())
 }
 
 /// A stream of events, each with its `type` as its name.
-fn events(events: &[Value]) -> Answer {
+fn events(events: &[Value]) -> Response {
     let lines = events.iter().map(|event| {
         let name = event["type"].as_str().unwrap_or_default();
         format!("event: {name}\ndata: {event}\n\n")
@@ -182,12 +160,9 @@ fn events(events: &[Value]) -> Answer {
     typed(200, "text/event-stream", lines.collect())
 }
 
-fn typed(status: u16, content: &str, body: String) -> Answer {
-    let response = Response::from_string(body).with_status_code(status);
-    match Header::from_bytes("content-type", content) {
-        Ok(header) => response.with_header(header),
-        Err(()) => response,
-    }
+fn typed(status: u16, content: &str, body: String) -> Response {
+    // All of these are constants.
+    http::response(status, content, body).unwrap_or_default()
 }
 
 fn error(kind: &str, text: &str) -> Value {

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use serde_json::json;
-use tiny_http::{Header, Request, Response, Server};
 
 use crate::command::{run, run_with_input};
+use crate::http::{self, Request, Response};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const LAYER: &str = "application/vnd.devcontainers.layer.v1+tar";
@@ -20,17 +19,9 @@ const CONFIG: &str = "application/vnd.devcontainers";
 pub fn serve(template: &Path, scratch: &Path) -> Result<String> {
     let name = template.file_name().context("no name")?.to_string_lossy();
     let blobs = blobs(template, scratch)?;
-    let server = Server::http("127.0.0.1:0").map_err(|error| anyhow!("{error}"))?;
-    let address = server.server_addr().to_ip().context("no port")?;
+    let port = http::serve(move |request| answer(request, &blobs))?;
     // The CLI speaks plain HTTP to a registry of this name alone.
-    let reference = format!("localhost:{}/tests/{name}:latest", address.port());
-    thread::spawn(move || {
-        for request in server.incoming_requests() {
-            // A client that hangs up is its own affair.
-            let _ = answer(request, &blobs);
-        }
-    });
-    Ok(reference)
+    Ok(format!("localhost:{port}/tests/{name}:latest"))
 }
 
 /// What there is, by the last part of its path.
@@ -59,17 +50,17 @@ fn digest(bytes: &[u8]) -> Result<String> {
     Ok(format!("sha256:{sum}"))
 }
 
-fn answer(request: Request, blobs: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-    let last = request.url().rsplit('/').next().unwrap_or_default();
-    let Some(blob) = blobs.get(last) else {
-        return Ok(request.respond(Response::empty(404))?);
-    };
+fn answer(request: &Request, blobs: &BTreeMap<String, Vec<u8>>) -> Response {
+    let last = request.uri().path().rsplit('/').next().unwrap_or_default();
     let kind = if last == "latest" {
         MANIFEST
     } else {
         "application/octet-stream"
     };
-    let kind = Header::from_bytes("content-type", kind).map_err(|()| anyhow!("a bad header"))?;
-    let response = Response::from_data(blob.clone()).with_header(kind);
-    Ok(request.respond(response)?)
+    let answer = match blobs.get(last) {
+        Some(blob) => http::response(200, kind, blob.clone()),
+        None => http::response(404, "text/plain", ""),
+    };
+    // All of these are constants.
+    answer.unwrap_or_default()
 }

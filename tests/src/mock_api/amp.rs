@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::{ANSWER, Answer, answer};
+use super::{ANSWER, answer};
+use crate::http::Response;
 
 /// The answer to `POST /api/internal`.
-pub(super) fn result() -> Answer {
+pub(super) fn result() -> Response {
     answer(
         200,
         &json!({ "ok": true, "result": { "displayText": ANSWER } }),

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{ANSWER, Answer, answer, events};
+use super::{ANSWER, answer, events};
+use crate::http::Response;
 
 /// The answer to `POST /v1/messages`, streamed where that was asked for.
-pub(super) fn message(request: &Value) -> Answer {
+pub(super) fn message(request: &Value) -> Response {
     if request["stream"] == true {
         stream(request)
     } else {
@@ -23,7 +24,7 @@ fn body(request: &Value, content: &Value, stop: &Value) -> Value {
 }
 
 /// The events of a streamed message, as the Messages API documents them.
-fn stream(request: &Value) -> Answer {
+fn stream(request: &Value) -> Response {
     let start = body(request, &json!([]), &Value::Null);
     let text = json!({ "type": "text_delta", "text": ANSWER });
     let stop = json!({ "stop_reason": "end_turn", "stop_sequence": null });

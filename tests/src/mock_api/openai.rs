@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{ANSWER, Answer, answer, events};
+use super::{ANSWER, answer, events};
+use crate::http::Response;
 
-pub(super) fn respond(method: &str, path: &str, request: &Value) -> Option<Answer> {
+pub(super) fn respond(method: &str, path: &str, request: &Value) -> Option<Response> {
     match (method, path) {
         ("POST", path) if path.ends_with("/responses") => Some(response(request)),
         // Codex tries a WebSocket first. This answer sends it to POST at once;
@@ -20,7 +21,7 @@ pub(super) fn respond(method: &str, path: &str, request: &Value) -> Option<Answe
 }
 
 /// The events of a streamed response, as the Responses API documents them.
-fn response(request: &Value) -> Answer {
+fn response(request: &Value) -> Response {
     let text = json!({ "type": "output_text", "text": ANSWER, "annotations": [] });
     let message = |status: &str, content: Value| {
         json!({
