@@ -23,12 +23,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether it took too long, and had to be ended.
-    pub fn was_ended(&self) -> bool {
-        // As `timeout` tells of the first signal, and of the second.
-        matches!(self.code, 124 | 137)
-    }
-
     /// Standard output, when the program ended well.
     pub fn success(self) -> Result<String> {
         ensure!(self.code == 0, "exit code {}: {self:?}", self.code);

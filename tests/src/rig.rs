@@ -131,12 +131,6 @@ impl Container {
             .docker(&["inspect", "--type", "container", "-f", format, &self.name])
     }
 
-    /// The processes that run in it, as the engine lists them.
-    pub fn processes(&self) -> Result<String> {
-        let list = ["top", &self.name, "-eo", "pid,ppid,stat,wchan,args"];
-        Ok(self.engine.try_docker(&list)?.text())
-    }
-
     /// Runs a command in it, however it ends.
     pub fn exec(&self, arguments: &[&str]) -> Result<Outcome> {
         let mut all = vec!["exec"];

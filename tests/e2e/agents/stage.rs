@@ -36,22 +36,6 @@ const NETWORK: [&str; 16] = [
     "api.github.com:127.0.0.1",
 ];
 
-/// Asks a program in a container, and once more when it has answered and then
-/// did not end: once in some thousand times on a busy machine one hung so
-/// (OpenCode, on Docker 20.10), and nothing was wrong with its login.
-pub(crate) fn patiently(
-    container: &Container,
-    ask: impl Fn() -> Result<Outcome>,
-) -> Result<Outcome> {
-    let outcome = ask()?;
-    if !outcome.was_ended() || !outcome.stdout.contains(ANSWER) {
-        return Ok(outcome);
-    }
-    let processes = container.processes()?;
-    eprintln!("it answered and did not end, so it is asked again; there are:\n{processes}");
-    ask()
-}
-
 /// Everything but the configuration, which each test writes.
 pub(crate) struct Stage<'a> {
     pub(crate) rig: &'a Rig,
@@ -193,7 +177,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn ask_in(&self, container: &Container, program: Program) -> Result<Outcome> {
         let question = program.question(&self.api);
         let question: Vec<&str> = question.iter().map(String::as_str).collect();
-        patiently(container, || container.exec(&question))
+        container.exec(&question)
     }
 
     /// Holds an answer, and everything that was asked since the last time,

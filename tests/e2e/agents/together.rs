@@ -7,7 +7,7 @@ use jackin_tests::rig::{Container, Rig, unique};
 use libtest_mimic::Trial;
 
 use super::program::{Mode, Program};
-use super::stage::{Stage, auth_line, patiently};
+use super::stage::{Stage, auth_line};
 use crate::lab::on_each_engine;
 
 /// Four agents with four modes.
@@ -54,8 +54,7 @@ fn four(rig: &Rig, flags: &[&str]) -> Result<()> {
             .check(program, mode, &by_docker)
             .with_context(|| format!("docker exec of {program:?}"))?;
         for target in [&stage.role, &container.name] {
-            let ask = || by_jackin(&stage, target, program);
-            let by_jackin = patiently(&container, ask)?;
+            let by_jackin = by_jackin(&stage, target, program)?;
             stage
                 .check(program, mode, &by_jackin)
                 .with_context(|| format!("docker jackin exec {target} of {program:?}"))?;
