@@ -67,3 +67,34 @@ pub fn response(status: u16, kind: &str, body: impl Into<Bytes>) -> Result<Respo
         .header("content-type", kind)
         .body(Full::new(body.into()))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// As a program does that keeps what it opened: none of them ends before
+    /// all are answered.
+    #[test]
+    fn connections_opened_at_once_do_not_wait_for_each_other() {
+        let port = serve(|_| response(200, "text/plain", "").unwrap()).unwrap();
+        let open = || {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let limit = Some(Duration::from_secs(20));
+            stream.set_read_timeout(limit).unwrap();
+            stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                .unwrap();
+            stream
+        };
+        let streams: Vec<_> = (0..64).map(|_| open()).collect();
+        for stream in &streams {
+            let mut line = String::new();
+            BufReader::new(stream).read_line(&mut line).unwrap();
+            assert_eq!(line, "HTTP/1.1 200 OK\r\n");
+        }
+    }
+}
