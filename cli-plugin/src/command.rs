@@ -2,6 +2,7 @@
 
 mod agent_word;
 mod channel;
+mod check_token;
 mod columns;
 pub mod complete;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod doctor;
 pub mod eject;
 pub mod exec;
 mod image_word;
+pub mod import;
 pub mod install;
 mod issue;
 mod new_name;
@@ -75,6 +77,7 @@ enum Verb {
     Config(config::Arguments),
     Workspace(workspace::Arguments),
     Role(role::Arguments),
+    Import(import::Arguments),
     Doctor(doctor::Arguments),
     /// Register the runtime and the hook with engines.
     Install(install::InstallArgs),
@@ -88,6 +91,10 @@ enum Verb {
     /// input, a payload on standard output.
     #[command(hide = true)]
     Resolve,
+    /// Ask the vendor about a token on standard input, and keep the answer for
+    /// the launch that began this.
+    #[command(hide = true, name = check_token::VERB)]
+    CheckToken,
     /// Look after what the docker that `run` became leaves behind.
     #[command(hide = true, name = relay::VERB)]
     Relay {
@@ -145,6 +152,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         Some(Verb::Config(arguments)) => report(config::run(&flags, arguments)),
         Some(Verb::Workspace(arguments)) => report(workspace::run(&flags, arguments)),
         Some(Verb::Role(arguments)) => report(role::run(&flags, arguments)),
+        Some(Verb::Import(arguments)) => report(import::run(&flags, &arguments)),
         Some(Verb::Doctor(arguments)) => report(doctor::run(&flags, &arguments)),
         Some(Verb::Install(arguments)) => with_engine(&flags, |around, screen| {
             install::run(&arguments, around, screen)
@@ -157,6 +165,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         }),
         Some(Verb::Version) => show_version(),
         Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
+        Some(Verb::CheckToken) => report(check_token::run(&flags)),
         Some(Verb::Relay { pid }) => {
             relay::run(pid).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }

@@ -11,6 +11,8 @@ pub enum Kind {
     Configuration,
     /// The engine cannot be reached, or refuses: exit 125, as docker does.
     Engine,
+    /// The user or the system ended it by this signal: exit 128 and its number.
+    Interrupted(u8),
     /// Trouble of our own: exit 1.
     Internal,
 }
@@ -50,6 +52,7 @@ impl Failure {
             Kind::Usage => 2,
             Kind::Configuration | Kind::Internal => 1,
             Kind::Engine => 125,
+            Kind::Interrupted(signal) => signal.saturating_add(128),
         }
     }
 }

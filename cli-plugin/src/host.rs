@@ -93,6 +93,17 @@ impl Host {
         &self.folder
     }
 
+    /// Where programs of the user's are run: in the home folder if there is one,
+    /// since what lies in the current one, which may be anybody's project, has
+    /// no say.
+    pub fn folder_for_programs(&self) -> &Path {
+        if self.home.is_dir() {
+            &self.home
+        } else {
+            Path::new("/")
+        }
+    }
+
     /// The user's id.
     pub fn uid(&self) -> u32 {
         self.uid

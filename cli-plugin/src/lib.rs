@@ -21,3 +21,4 @@ pub mod source;
 pub mod span;
 pub mod staged_file;
 pub mod terminal;
+pub mod token;

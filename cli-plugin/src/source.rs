@@ -33,6 +33,7 @@ pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
 pub(crate) use interrupt::Watch;
 pub use op::{NoReference, OpTrouble, Reference};
+pub(crate) use program::{find as find_program, whole_environment};
 pub use reading::{Wanted, read_all, read_without_asking};
 
 use crate::config::Written;

@@ -1,6 +1,7 @@
 //! `docker jackin workspace`: the projects that agents work on.
 
 mod add;
+mod claude_token;
 mod list;
 mod mount;
 mod remove;
@@ -33,6 +34,7 @@ enum Verb {
     List(list::Arguments),
     Show(show::Arguments),
     Remove(remove::Arguments),
+    ClaudeToken(claude_token::Arguments),
 }
 
 /// Carries it out.
@@ -46,5 +48,6 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
         Verb::List(arguments) => list::run(&place, &arguments),
         Verb::Show(arguments) => show::run(&place, &arguments),
         Verb::Remove(arguments) => remove::run(&place, &arguments),
+        Verb::ClaudeToken(arguments) => claude_token::run(&place, &arguments),
     }
 }

@@ -93,20 +93,18 @@ pub(super) struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Asks it, in the user's home folder if there is one: what lies in the
-    /// current one, which may be anybody's project, has no say.
+    /// Asks it.
     pub(super) fn ask(
         self,
         host: &Host,
         patience: Patience,
         watch: &Watch,
     ) -> Result<Answer, NoAnswer> {
-        let home = host.home();
         let question = Question {
             program: self.file,
             arguments: self.arguments,
             variables: self.variables,
-            folder: if home.is_dir() { home } else { Path::new("/") },
+            folder: host.folder_for_programs(),
             input: self.input,
             limit: patience.0,
         };

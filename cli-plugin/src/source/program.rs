@@ -14,7 +14,7 @@ const FOR_PLUGINS: &str = "DOCKER_CLI_PLUGIN_";
 
 /// The program of that name in `PATH`. Relative folders of `PATH` do not
 /// count: what runs would depend on the folder the command is given in.
-pub(super) fn find(name: &str, host: &Host) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, host: &Host) -> Option<PathBuf> {
     std::env::split_paths(path(host))
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
@@ -28,7 +28,7 @@ pub(super) fn may_be_executed(program: &Path) -> bool {
 }
 
 /// The user's environment, for a program that the user chose.
-pub(super) fn whole_environment(host: &Host) -> Vec<(OsString, OsString)> {
+pub(crate) fn whole_environment(host: &Host) -> Vec<(OsString, OsString)> {
     environment(host, |name| !name.starts_with(FOR_PLUGINS))
 }
 

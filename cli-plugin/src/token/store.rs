@@ -1,0 +1,139 @@
+//! Where a minted token is kept: one file a kind of store.
+
+mod choose;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use choose::{Choice, OpWish, WantedStore, Wish, choose};
+
+use super::record::Made;
+use super::{ClaudeToken, TokenScope};
+use crate::config::Written;
+use crate::failure::{Failure, Kind};
+use crate::host::Host;
+
+/// What a token is, for those who look into the store.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// The scopes that it is for; several when one token is shared.
+    pub scopes: Vec<TokenScope>,
+    /// When it was minted.
+    pub issued: Timestamp,
+    /// When it ends, as the vendor's program said.
+    pub expires: Timestamp,
+    /// Tells this minting from all others: 12 hexadecimal digits.
+    pub mint: String,
+}
+
+/// A store that can be used, with all that was asked and decided beforehand.
+pub trait Store {
+    /// What it is, for people: `1Password, vault Personal of my.1password.com`.
+    fn shown(&self) -> String;
+
+    /// Whose the place will be.
+    fn made(&self) -> Made;
+
+    /// What [`put`](Self::put) is about to make, by a name by which it could be
+    /// found and removed if we were killed meanwhile. Asks nobody.
+    fn announce(&self, label: &Label) -> Kept;
+
+    /// Keeps a token under a name that is new, or in the user's own item.
+    ///
+    /// # Errors
+    /// The store refuses; its own words are not repeated, since they may
+    /// hold what it was given.
+    fn put(&self, label: &Label, token: &ClaudeToken) -> Result<Kept, Failure>;
+}
+
+/// A place in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "store", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Kept {
+    /// A field of an item of 1Password.
+    Op {
+        /// The account, by its ID where it is known.
+        account: Option<String>,
+        /// The vault, by its ID where it is known.
+        vault: Option<String>,
+        /// The item, by its ID, or by its title before it is made.
+        item: String,
+        /// The field's ID.
+        field: String,
+    },
+    /// What a docker-credential helper keeps for a server.
+    Helper {
+        /// The helper's name, as in `docker-credential-NAME`.
+        name: String,
+        /// The server's URL.
+        server: String,
+    },
+    /// An item of the Secret Service.
+    SecretService {
+        /// Its attribute `service`.
+        service: String,
+        /// Its attribute `account`.
+        account: String,
+    },
+    /// A generic password in the macOS Keychain.
+    Keychain {
+        /// Its service.
+        service: String,
+        /// Its account.
+        account: String,
+    },
+    /// A file encrypted for the user's own age identity.
+    Age {
+        /// The file; absolute.
+        file: std::path::PathBuf,
+    },
+    /// The configuration itself.
+    Plain,
+}
+
+impl Kept {
+    /// The source by which the configuration refers to it; for the
+    /// configuration itself the token.
+    pub fn written(&self, token: &ClaudeToken) -> Written {
+        match self {
+            Self::Op {
+                account,
+                vault,
+                item,
+                field,
+            } => Written::Op {
+                reference: format!(
+                    "op://{}/{item}/{field}",
+                    vault.as_deref().unwrap_or_default()
+                ),
+                account: account.clone(),
+            },
+            Self::Helper { name, server } => text(format!("helper:{name}/{server}")),
+            Self::SecretService { service, account } => {
+                text(format!("secret-service:{service}/{account}"))
+            }
+            Self::Keychain { service, account } => text(format!("keychain:{service}/{account}")),
+            Self::Age { file } => text(format!("age:{}", file.display())),
+            Self::Plain => Written::Text(token.secret().clone()),
+        }
+    }
+
+    /// Removes what we made there. What is gone already is removed.
+    ///
+    /// # Errors
+    /// It is not ours, or the store refuses.
+    pub fn remove(&self, _host: &Host) -> Result<(), Failure> {
+        Err(Failure::new(Kind::Internal, "not built yet"))
+    }
+
+    /// A command that a person can give to remove it; `None` for what only an
+    /// edit of the configuration removes.
+    pub fn removal_command(&self) -> Option<String> {
+        None
+    }
+}
+
+fn text(text: String) -> Written {
+    Written::Text(SecretString::from(text))
+}
