@@ -5,14 +5,18 @@ mod lock;
 mod remove;
 mod set;
 mod text;
+mod value;
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access as Allowed, access};
 use toml_edit::Value;
 use zeroize::Zeroizing;
+
+pub use value::to_toml;
 
 use super::{Config, ConfigError, file, parse};
 use crate::auth::scope::Scope;
@@ -63,6 +67,16 @@ impl Draft {
             self.text = text;
         }
         Ok(there)
+    }
+
+    /// The whole text as it now is, for [`put_back`](Self::put_back).
+    pub fn text(&self) -> Zeroizing<String> {
+        self.text.clone()
+    }
+
+    /// Takes a text that was the configuration's before.
+    pub fn put_back(&mut self, text: &str) {
+        self.text = Zeroizing::new(text.to_owned());
     }
 }
 
@@ -115,6 +129,26 @@ pub fn edit<T>(
         config: after,
         changed,
     })
+}
+
+/// Finds out whether the configuration `file` could be changed so, and leaves
+/// it as it is.
+///
+/// # Errors
+/// Those that [`edit`] would have now.
+pub fn rehearse(
+    file: &Path,
+    host: &Host,
+    change: impl Fn(&mut Draft) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let real = real_path(file)?;
+    let ((), _, draft, after) = changed(file, host, &change)?;
+    let former = require_own(file, &real, host)?;
+    require_secret(file, former.as_ref(), &after)?;
+    require_readable(file, &draft.text)?;
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    access(folder, Allowed::WRITE_OK | Allowed::EXEC_OK)
+        .map_err(|error| unwritable(file, &error.into()))
 }
 
 type Changed<T> = (T, Zeroizing<String>, Draft, Config);

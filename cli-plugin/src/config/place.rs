@@ -50,4 +50,15 @@ impl ConfigPlace {
     ) -> Result<Edited<T>, Failure> {
         edit::edit(&self.file, &self.host, change)
     }
+
+    /// Finds out whether it could be changed so, as [`edit::rehearse`] says.
+    ///
+    /// # Errors
+    /// It would be refused.
+    pub fn rehearse(
+        &self,
+        change: impl Fn(&mut Draft) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        edit::rehearse(&self.file, &self.host, change)
+    }
 }

@@ -39,7 +39,7 @@ impl Watch {
     }
 
     /// The signal that came, if one did.
-    pub(super) fn signal(&self) -> Option<Signal> {
+    pub(crate) fn signal(&self) -> Option<Signal> {
         let came = self.0.came.load(Ordering::SeqCst);
         SIGNALS
             .into_iter()

@@ -35,10 +35,18 @@ pub struct Record {
     /// The token that is wired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Wired>,
+    /// The token that is about to be wired: a kill may have come before this
+    /// was noted, and after the configuration was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Wired>,
     /// What we made, or were about to make, and is not wired: what a kill or a
     /// failed removal has left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<Kept>,
+    /// What we made for tokens that were unwired since, and that nobody asked
+    /// us to remove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Kept>,
 }
 
 /// A token that the configuration refers to.
@@ -79,13 +87,25 @@ impl Record {
             version: VERSION,
             scope,
             token: None,
+            pending: None,
             orphans: Vec::new(),
+            left: Vec::new(),
         }
     }
 
     /// Whether there is nothing to write down.
     pub fn is_empty(&self) -> bool {
-        self.token.is_none() && self.orphans.is_empty()
+        self.token.is_none()
+            && self.pending.is_none()
+            && self.orphans.is_empty()
+            && self.left.is_empty()
+    }
+
+    /// What is known about the token that comes from this source, told by
+    /// [`Source::identity`](crate::source::Source::identity).
+    pub fn of_source(&self, identity: &str) -> Option<&Wired> {
+        let known = [&self.token, &self.pending].into_iter().flatten();
+        known.into_iter().find(|wired| wired.source == identity)
     }
 }
 

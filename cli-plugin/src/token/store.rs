@@ -2,8 +2,10 @@
 
 mod choose;
 
+use std::fmt;
+
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use choose::{Choice, OpWish, WantedStore, Wish, choose};
@@ -96,7 +98,14 @@ impl Kept {
     /// The source by which the configuration refers to it; for the
     /// configuration itself the token.
     pub fn written(&self, token: &ClaudeToken) -> Written {
-        match self {
+        self.reference()
+            .unwrap_or_else(|| Written::Text(token.secret().clone()))
+    }
+
+    /// The source by which the configuration refers to it; `None` for the
+    /// configuration itself.
+    pub fn reference(&self) -> Option<Written> {
+        Some(match self {
             Self::Op {
                 account,
                 vault,
@@ -115,8 +124,8 @@ impl Kept {
             }
             Self::Keychain { service, account } => text(format!("keychain:{service}/{account}")),
             Self::Age { file } => text(format!("age:{}", file.display())),
-            Self::Plain => Written::Text(token.secret().clone()),
-        }
+            Self::Plain => return None,
+        })
     }
 
     /// Removes what we made there. What is gone already is removed.
@@ -131,6 +140,21 @@ impl Kept {
     /// edit of the configuration removes.
     pub fn removal_command(&self) -> Option<String> {
         None
+    }
+}
+
+/// For people, as the configuration has it.
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reference() {
+            None => f.write_str("the configuration"),
+            Some(Written::Text(text)) => f.write_str(text.expose_secret()),
+            Some(Written::Op { reference, account }) => {
+                let account = account.map(|account| format!(" in account {account}"));
+                write!(f, "{reference}{}", account.unwrap_or_default())
+            }
+            Some(Written::Command(words)) => f.write_str(&words.join(" ")),
+        }
     }
 }
 

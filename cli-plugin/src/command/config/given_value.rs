@@ -2,11 +2,12 @@
 //! secret itself by another way than the arguments.
 
 use secrecy::{ExposeSecret, SecretString};
-use toml_edit::{InlineTable, Value};
+use toml_edit::Value;
 use zeroize::Zeroizing;
 
 use crate::auth::credential::is_one_line;
 use crate::config::Written;
+use crate::config::edit::to_toml;
 use crate::failure::{Failure, Kind};
 use crate::prompt;
 use crate::source::Source;
@@ -109,22 +110,7 @@ impl GivenValue {
 
     /// As it stands in the configuration.
     pub(super) fn to_toml(&self) -> Value {
-        match &self.written {
-            Written::Text(text) => text.expose_secret().into(),
-            Written::Op { reference, account } => {
-                let mut table = InlineTable::new();
-                table.insert("op", reference.as_str().into());
-                if let Some(account) = account {
-                    table.insert("account", account.as_str().into());
-                }
-                Value::InlineTable(table)
-            }
-            Written::Command(words) => {
-                let mut table = InlineTable::new();
-                table.insert("cmd", words.iter().collect());
-                Value::InlineTable(table)
-            }
-        }
+        to_toml(&self.written)
     }
 }
 
