@@ -8,8 +8,11 @@
 
 mod config_scene;
 mod environment;
+#[path = "../stand_in/op_scene.rs"]
+mod op_scene;
 mod stand_in_engine;
 mod terminal;
+mod test_claude_token_op;
 mod test_complete_command;
 mod test_config_auth_command;
 mod test_config_check_command;
