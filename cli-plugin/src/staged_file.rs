@@ -58,10 +58,23 @@ impl StagedFile {
     /// When the system refuses; the place holds what it held then.
     pub fn put(self, place: &Path) -> io::Result<()> {
         self.0.persist(place)?;
-        // A rename is on disk only once its folder is.
-        let folder = place.parent().unwrap_or(Path::new("/"));
-        fs::File::open(folder)?.sync_all()
+        sync_folder_of(place)
     }
+
+    /// Puts it in a place where nothing is yet.
+    ///
+    /// # Errors
+    /// When there is something, or the system refuses; it stays as it is then.
+    pub fn put_new(self, place: &Path) -> io::Result<()> {
+        self.0.persist_noclobber(place)?;
+        sync_folder_of(place)
+    }
+}
+
+/// A rename is on disk only once its folder is.
+fn sync_folder_of(place: &Path) -> io::Result<()> {
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Gives a file to the owner and group of another, and gives the permissions

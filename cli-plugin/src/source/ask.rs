@@ -9,11 +9,12 @@ use secrecy::SecretString;
 
 use super::child::{Answer, NoAnswer, Question};
 use super::interrupt::Watch;
+use super::keyring::KeyringTrouble;
 use super::op::OpTrouble;
 use crate::host::Host;
 
 /// How long programs may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patience(pub(super) Duration);
 
 impl Patience {
@@ -52,6 +53,9 @@ pub enum Trouble {
     /// 1Password gave no value.
     #[error(transparent)]
     Op(#[from] OpTrouble),
+    /// A keyring gave no value.
+    #[error(transparent)]
+    Keyring(#[from] KeyringTrouble),
     /// The helper keeps nothing under that name.
     #[error("the helper keeps nothing for this server")]
     NotKept,
@@ -65,6 +69,7 @@ impl Trouble {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Op(trouble) => trouble.hint().to_owned(),
+            Self::Keyring(trouble) => trouble.hint().to_owned(),
             Self::NotInstalled { program } => {
                 format!("install `{program}`, or add its folder to PATH as an absolute path")
             }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::age::AgeTrouble;
 use super::ask::Trouble;
 use super::command::NoCommand;
 use super::helper::NoHelper;
+use super::keyring::NoItem;
 use super::op::NoReference;
 
 /// Why a source gives no value. Never carries one.
@@ -57,8 +59,11 @@ pub enum SourceError {
         shown: String,
     },
     /// A path that depends on the folder the command is given in.
-    #[error("`file:` wants an absolute path, or one that begins with ~/")]
-    RelativeFile,
+    #[error("`{scheme}` wants an absolute path, or one that begins with ~/")]
+    RelativeFile {
+        /// How the source begins.
+        scheme: &'static str,
+    },
     /// A file that cannot be read.
     #[error("{} cannot be read: {error}", path.display())]
     File {
@@ -81,6 +86,22 @@ pub enum SourceError {
     /// What looks like a helper and is none.
     #[error("it is no helper:NAME/SERVER: {0}")]
     NoHelper(#[from] NoHelper),
+    /// What looks like an item of a keyring and is none.
+    #[error("it is no {scheme}SERVICE/ACCOUNT: {why}")]
+    NoItem {
+        /// How the source begins.
+        scheme: &'static str,
+        /// What is wrong.
+        why: NoItem,
+    },
+    /// A file that cannot be decrypted.
+    #[error("{} cannot be decrypted: {trouble}", path.display())]
+    Age {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        trouble: AgeTrouble,
+    },
     /// What looks like a command and is none.
     #[error("it is no command: {0}")]
     NoCommand(#[from] NoCommand),
@@ -99,6 +120,7 @@ impl SourceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Asked { trouble, .. } => trouble.hint(),
+            Self::Age { trouble, .. } => trouble.hint(),
             Self::NotAgain { .. } | Self::Changed { .. } => {
                 Some("start the container anew with `docker jackin run`".to_owned())
             }

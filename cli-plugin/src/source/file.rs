@@ -11,19 +11,32 @@ use zeroize::Zeroizing;
 
 use super::SourceError;
 
+/// How such a source begins.
+pub(super) const SCHEME: &str = "file:";
+
 /// The largest file that is read, in bytes. A variable can hold 128 KiB.
 const LIMIT: u64 = 64 << 10;
 
-/// The path of a `file:` source; `~/` stays as it is.
-pub(super) fn parse(path: &str) -> Result<PathBuf, SourceError> {
+/// The path of a `file:` source, or of another whose value lies in a file; `~/`
+/// stays as it is.
+pub(super) fn parse(path: &str, scheme: &'static str) -> Result<PathBuf, SourceError> {
     if path.starts_with('/') || (path.starts_with("~/") && path.len() > 2) {
         return Ok(path.into());
     }
-    Err(SourceError::RelativeFile)
+    Err(SourceError::RelativeFile { scheme })
 }
 
 /// Reads the file, `~/` being below `home`.
 pub(super) fn read(path: &Path, home: &Path) -> Result<SecretString, SourceError> {
+    let (path, bytes) = content(path, home)?;
+    text(&bytes, &path)
+}
+
+/// What is in a small file, and where it is.
+pub(super) fn content(
+    path: &Path,
+    home: &Path,
+) -> Result<(PathBuf, Zeroizing<Vec<u8>>), SourceError> {
     let path = match path.strip_prefix("~") {
         Ok(below) => home.join(below),
         Err(_) => path.to_owned(),
@@ -48,7 +61,12 @@ pub(super) fn read(path: &Path, home: &Path) -> Result<SecretString, SourceError
     file.take(LIMIT + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
-    let text = std::str::from_utf8(&bytes)
+    Ok((path, bytes))
+}
+
+/// The value in a file, without its trailing line breaks.
+pub(super) fn text(bytes: &[u8], path: &Path) -> Result<SecretString, SourceError> {
+    let text = std::str::from_utf8(bytes)
         .ok()
         .map(|text| text.trim_end_matches(['\r', '\n']))
         .filter(|text| !text.contains('\0'));
@@ -68,7 +86,7 @@ mod tests {
     fn a_file_gives_its_text_without_the_last_line_break() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("token"), "canary\r\n").unwrap();
-        let path = parse("~/token").unwrap();
+        let path = parse("~/token", SCHEME).unwrap();
         let value = read(&path, home.path()).unwrap();
         assert_eq!(value.expose_secret(), "canary");
     }
@@ -90,6 +108,6 @@ mod tests {
             let error = read(&home.path().join(name), home.path()).unwrap_err();
             assert!(error.to_string().contains(shown), "{name}: {error}");
         }
-        assert!(parse("relative").is_err() && parse("~other/x").is_err());
+        assert!(parse("relative", SCHEME).is_err() && parse("~other/x", SCHEME).is_err());
     }
 }

@@ -49,7 +49,7 @@ impl Credential {
     ///
     /// # Errors
     /// It names no helper, or nothing to ask it for.
-    pub(super) fn parse(rest: &str) -> Result<Self, NoHelper> {
+    pub(crate) fn parse(rest: &str) -> Result<Self, NoHelper> {
         let (name, server) = rest.split_once('/').unwrap_or((rest, ""));
         if !is_name(name) {
             return Err(NoHelper::Name);
@@ -83,6 +83,14 @@ struct Answer {
 const NOT_KEPT: &str = "credentials not found in native keychain";
 
 impl Credential {
+    /// Asks the helper for the value, outside of a launch.
+    ///
+    /// # Errors
+    /// It gives none.
+    pub(crate) fn ask(&self, host: &Host) -> Result<SecretString, Trouble> {
+        self.read(host, Patience::WITH_A_USER, &Watch::begin())
+    }
+
     /// The helper's program.
     pub(super) fn program(&self) -> String {
         format!("docker-credential-{}", self.name)

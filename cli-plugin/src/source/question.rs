@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::SourceError;
 use super::ask::Patience;
 use super::command::Line;
 use super::helper::Credential;
 use super::interrupt::Watch;
+use super::keychain::SECURITY;
+use super::keyring::Item;
 use super::op::Reference;
 use super::reading::Read;
+use super::{SourceError, keychain, secret_service};
 use crate::host::Host;
 use crate::progress::{Progress, waiting_for};
 
@@ -32,6 +35,8 @@ pub(super) enum Question {
     Op(Reference),
     Helper(Credential),
     Command(Line),
+    SecretService(Item),
+    Keychain(Item),
 }
 
 impl Question {
@@ -41,6 +46,10 @@ impl Question {
             Self::Op(reference) => reference.read(host, patience, watch),
             Self::Helper(credential) => credential.read(host, patience, watch),
             Self::Command(line) => line.read(host, patience, watch),
+            Self::SecretService(item) => secret_service::read(item, host, patience, watch),
+            Self::Keychain(item) => {
+                keychain::read(item, Path::new(SECURITY), host, patience, watch)
+            }
         };
         let trouble = answer.as_ref().err();
         tracing::debug!(
@@ -62,6 +71,8 @@ impl fmt::Display for Question {
             Self::Op(reference) => reference.fmt(f),
             Self::Helper(credential) => credential.fmt(f),
             Self::Command(line) => line.fmt(f),
+            Self::SecretService(item) => write!(f, "{}{item}", secret_service::SCHEME),
+            Self::Keychain(item) => write!(f, "{}{item}", keychain::SCHEME),
         }
     }
 }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::ask::Patience;
 use super::question::{Question, Questions};
-use super::{Shell, Source, SourceError, file};
+use super::{Shell, Source, SourceError, age, file};
 use crate::config::Value;
 use crate::host::Host;
 
@@ -89,9 +89,12 @@ fn step(host: &Host, wanted: &Wanted<'_>, questions: &mut Questions) -> Step {
         Source::Plain(value) => return Step::Done(Ok(value)),
         Source::HostVariable(name) => return Step::Done(wanted.shell.read(&name)),
         Source::File(path) => return Step::Done(file::read(&path, host.home())),
+        Source::Age(path) => return Step::Done(age::read(&path, host)),
         Source::Op(reference) => Question::Op(reference),
         Source::Helper(credential) => Question::Helper(credential),
         Source::Command(line) => Question::Command(line),
+        Source::SecretService(item) => Question::SecretService(item),
+        Source::Keychain(item) => Question::Keychain(item),
     };
     Step::Asked(questions.number_of(question), kept)
 }

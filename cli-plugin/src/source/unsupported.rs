@@ -2,7 +2,7 @@
 //! them is ever delivered as if it were the value.
 
 /// How each of them begins.
-const KINDS: [&str; 3] = ["keychain:", "secret-service:", "se://"];
+const KINDS: [&str; 1] = ["se://"];
 
 /// The kind that `text` has, if it is one of these.
 pub(super) fn kind(text: &str) -> Option<&'static str> {

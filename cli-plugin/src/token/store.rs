@@ -1,8 +1,16 @@
 //! Where a minted token is kept: one file a kind of store.
 
+mod age_file;
 mod choose;
+mod helper;
+mod keychain;
+mod name;
+mod plain;
+mod program;
+mod secret_service;
 
 use std::fmt;
+use std::path::Path;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +23,10 @@ use super::{ClaudeToken, TokenScope};
 use crate::config::Written;
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::source::keychain::SECURITY;
+
+/// What the tokens are kept for, where a store wants to know.
+const SERVICE: &str = "docker-jackin";
 
 /// What a token is, for those who look into the store.
 #[derive(Debug, Clone)]
@@ -132,14 +144,34 @@ impl Kept {
     ///
     /// # Errors
     /// It is not ours, or the store refuses.
-    pub fn remove(&self, _host: &Host) -> Result<(), Failure> {
-        Err(Failure::new(Kind::Internal, "not built yet"))
+    pub fn remove(&self, host: &Host) -> Result<(), Failure> {
+        match self {
+            Self::Op { .. } => Err(Failure::new(Kind::Internal, "not built yet")),
+            Self::Helper { name, server } => helper::remove(name, server, host),
+            Self::SecretService { service, account } => {
+                secret_service::remove(service, account, host)
+            }
+            Self::Keychain { service, account } => {
+                keychain::remove(service, account, Path::new(SECURITY), host)
+            }
+            Self::Age { file } => age_file::remove(file),
+            // It goes with the setting.
+            Self::Plain => Ok(()),
+        }
     }
 
     /// A command that a person can give to remove it; `None` for what only an
     /// edit of the configuration removes.
     pub fn removal_command(&self) -> Option<String> {
-        None
+        Some(match self {
+            Self::Op { .. } | Self::Plain => return None,
+            Self::Helper { name, server } => helper::removal_command(name, server),
+            Self::SecretService { service, account } => {
+                secret_service::removal_command(service, account)
+            }
+            Self::Keychain { service, account } => keychain::removal_command(service, account),
+            Self::Age { file } => age_file::removal_command(file),
+        })
     }
 }
 
@@ -161,3 +193,13 @@ impl fmt::Display for Kept {
 fn text(text: String) -> Written {
     Written::Text(SecretString::from(text))
 }
+
+/// What a record names and nobody of us made is left alone.
+fn not_ours(shown: &str) -> Failure {
+    let message = format!("{shown} is nothing that docker-jackin keeps tokens in, and stays");
+    Failure::new(Kind::Configuration, message)
+}
+
+#[cfg(test)]
+#[path = "store/tests.rs"]
+mod tests;

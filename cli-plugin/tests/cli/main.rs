@@ -13,6 +13,7 @@ mod op_scene;
 mod stand_in_engine;
 mod terminal;
 mod test_claude_token_op;
+mod test_claude_token_stores;
 mod test_complete_command;
 mod test_config_auth_command;
 mod test_config_check_command;

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::keychain::{self, SECURITY};
+use super::keychain;
 use super::{CREDENTIALS, SETTINGS};
 use crate::agent::host_file::HostFileError;
 use crate::agent::json;
 use crate::agent::login::{Fault, FileLogin, Found, NO_LOGIN, Origin};
 use crate::host::Host;
+use crate::source::keychain::SECURITY;
 
 /// The largest credentials file that is read, in bytes. A real one has a few
 /// hundred; logins of MCP servers make it larger.

@@ -10,21 +10,11 @@ use super::CONFIG_FOLDER;
 use super::host_login::login;
 use crate::agent::login::{Found, Origin};
 use crate::host::Host;
+use crate::source::keychain::{NOT_ALLOWED, NOT_FOUND, variables};
 use crate::source::{Answer, NoAnswer, Question, Watch};
-
-/// The program that reads the Keychain; part of macOS.
-pub(super) const SECURITY: &str = "/usr/bin/security";
 
 /// How long it may take: macOS may ask the user for leave first.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How it ends when there is no such item: the low byte of
-/// `errSecItemNotFound`.
-const NOT_FOUND: i32 = 44;
-
-/// How it ends when nobody can be asked to unlock the Keychain: the low byte
-/// of `errSecInteractionNotAllowed`.
-const NOT_ALLOWED: i32 = 36;
 
 /// Why the Keychain does not give the login. Never carries what it printed.
 #[derive(Debug, thiserror::Error)]
@@ -89,10 +79,7 @@ fn read_within(security: &Path, host: &Host, limit: Duration) -> Result<Found, K
             "-s",
             &service,
         ],
-        variables: vec![
-            ("HOME".into(), host.home().into()),
-            ("PATH".into(), "/usr/bin:/bin".into()),
-        ],
+        variables: variables(host),
         folder: Path::new("/"),
         input: None,
         limit,

@@ -1,10 +1,20 @@
 //! Which store is taken.
 
+use std::path::Path;
 use std::str::FromStr;
 
-use super::Store;
+use super::helper::PASS;
+use super::plain::Plain;
+use super::program::{GLANCE, LOOK};
+use super::{Store, age_file, helper, keychain, secret_service};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::source::keychain::SECURITY;
+use crate::terminal::show_warning;
+
+/// What is said of the one store that keeps nothing secret.
+const IN_THE_CLEAR: &str = "--store plain keeps the token in the clear in the configuration: \
+    whoever can read the file, or a backup of it, has it";
 
 /// The store that a user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +93,73 @@ pub struct Choice {
 ///
 /// # Errors
 /// The one that was named cannot be used.
-pub fn choose(_wish: &Wish, _host: &Host) -> Result<Choice, Failure> {
-    Err(Failure::new(Kind::Internal, "not built yet"))
+pub fn choose(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
+    require_fitting(wish)?;
+    let store: Box<dyn Store> = match &wish.store {
+        WantedStore::Auto if wish.op == OpWish::default() => return best(wish, host),
+        WantedStore::Auto | WantedStore::Op => {
+            return Err(Failure::new(Kind::Internal, "not built yet"));
+        }
+        WantedStore::Helper(name) => Box::new(helper::open(name, host, LOOK)?),
+        WantedStore::SecretService => Box::new(secret_service::open(host)?),
+        WantedStore::Keychain => Box::new(keychain::open(Path::new(SECURITY), host, LOOK)?),
+        WantedStore::Age => Box::new(age_file::open(&wish.folder, host)?),
+        WantedStore::Plain => {
+            show_warning(IN_THE_CLEAR);
+            Box::new(Plain)
+        }
+    };
+    Ok(Choice { store, why: None })
+}
+
+/// What 1Password alone understands is not passed over in silence.
+fn require_fitting(wish: &Wish) -> Result<(), Failure> {
+    let OpWish {
+        vault,
+        account,
+        item_name,
+        item,
+        field,
+    } = &wish.op;
+    if matches!(wish.store, WantedStore::Auto | WantedStore::Op) {
+        return Ok(());
+    }
+    let flags = [
+        ("--vault", vault),
+        ("--account", account),
+        ("--item-name", item_name),
+        ("--item", item),
+        ("--field", field),
+    ];
+    let Some((flag, _)) = flags.iter().find(|(_, given)| given.is_some()) else {
+        return Ok(());
+    };
+    let message = format!("{flag} is 1Password's, and --store names another store");
+    Err(Failure::new(Kind::Usage, message).hint("leave out one of them"))
+}
+
+/// The best store that is there, found without a question to anybody.
+fn best(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
+    let chosen = |store: Box<dyn Store>, why: &str| {
+        let why = Some(why.to_owned());
+        Choice { store, why }
+    };
+    let mut passed = Vec::new();
+    if cfg!(target_os = "macos") {
+        match keychain::open(Path::new(SECURITY), host, GLANCE) {
+            Ok(store) => return Ok(chosen(Box::new(store), "the Keychain is unlocked")),
+            Err(failure) => passed.push(failure.message),
+        }
+    }
+    match secret_service::running(host) {
+        Ok(store) => return Ok(chosen(Box::new(store), "the Secret Service is unlocked")),
+        Err(failure) => passed.push(failure.message),
+    }
+    match helper::open(PASS, host, GLANCE) {
+        Ok(store) => return Ok(chosen(Box::new(store), "`pass` is initialised")),
+        Err(failure) => passed.push(failure.message),
+    }
+    let store = age_file::open(&wish.folder, host)?;
+    let why = format!("nothing better can be used: {}", passed.join("; "));
+    Ok(chosen(Box::new(store), &why))
 }

@@ -1,0 +1,70 @@
+//! What the tests with the real programs cannot show of encrypted files.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::token::store::tests::{label, token};
+
+fn host(home: &Path) -> Host {
+    Host::new(home, "/", [])
+}
+
+fn told(failure: &Failure, home: &Path) -> String {
+    assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
+    failure.to_string().replace(home.to_str().unwrap(), "~")
+}
+
+#[test]
+fn scenario_63_an_identity_that_is_there_is_never_written_over() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let place = identity::place(&host(home));
+    make_identity(&place).unwrap();
+    let first = fs::read(&place).unwrap();
+    let again = make_identity(&place).unwrap_err();
+    assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+    let store = open(home, &host(home)).unwrap();
+    store.put(&label(&[("a", None)]), &token()).unwrap();
+    assert_eq!(fs::read(&place).unwrap(), first);
+    // What was being written is gone, whatever became of it.
+    assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn scenario_63_an_identity_that_cannot_be_used_is_told_before_anything_is_minted() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let place = identity::place(&host(home));
+    make_identity(&place).unwrap();
+    fs::set_permissions(&place, Permissions::from_mode(0o644)).unwrap();
+    let foreign = open(home, &host(home)).err().unwrap();
+    fs::set_permissions(&place, Permissions::from_mode(0o600)).unwrap();
+    fs::write(&place, "canary").unwrap();
+    let broken = open(home, &host(home)).err().unwrap();
+    let all = [foreign, broken].map(|failure| told(&failure, home));
+    assert_snapshot!(all.join("\n"), @r"
+    the age identity ~/.local/share/docker-jackin/age-identity.txt is not the user's own regular file with mode 0600
+      if it is yours alone: chmod 600 ~/.local/share/docker-jackin/age-identity.txt
+    ~/.local/share/docker-jackin/age-identity.txt holds no age identity, which begins with AGE-SECRET-KEY-1
+      name another file in DOCKER_JACKIN_AGE_IDENTITY, as `age-keygen` makes it
+    ");
+}
+
+#[test]
+fn scenario_63_a_place_that_is_taken_is_not_written_over() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let store = open(home, &host(home)).unwrap();
+    let label = label(&[("a", None)]);
+    let Kept::Age { file } = store.announce(&label) else {
+        panic!("a file");
+    };
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "mine").unwrap();
+    let failure = store.put(&label, &token()).unwrap_err();
+    assert_snapshot!(told(&failure, home), @"failed to write ~/tokens/a.0123456789ab.age: File exists (os error 17)");
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+}

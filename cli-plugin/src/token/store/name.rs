@@ -1,0 +1,78 @@
+//! What a token's place is called: names that are new, that every store takes,
+//! and that say whose the token is.
+
+use super::Label;
+
+/// How much of a workspace's name is in it, in characters.
+const LONGEST: usize = 64;
+
+/// The name that is told from all others by its end: `my-app-0123456789ab`.
+pub(super) fn of(label: &Label) -> String {
+    format!("{}-{}", stem(label), mint(label))
+}
+
+/// The part of it that a person knows: letters, digits and `._-` alone.
+pub(super) fn stem(label: &Label) -> String {
+    let [scope] = &label.scopes[..] else {
+        return "shared".to_owned();
+    };
+    cleaned(&scope.file_stem()).chars().take(LONGEST).collect()
+}
+
+/// What tells it from all others.
+pub(super) fn mint(label: &Label) -> String {
+    cleaned(&label.mint)
+}
+
+/// For those who look into the store: `docker-jackin: Claude token of
+/// workspace my-app, until 2027-11-23`, on one line.
+pub(super) fn title(label: &Label) -> String {
+    let scope = match &label.scopes[..] {
+        [scope] => scope.to_string(),
+        scopes => format!("{} workspaces", scopes.len()),
+    };
+    let expires = label.expires.strftime("%F");
+    let title = format!("docker-jackin: Claude token of {scope}, until {expires}");
+    let shown = title.chars().filter(|c| !c.is_control());
+    shown.take(2 * LONGEST).collect()
+}
+
+fn cleaned(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let cleaned = text.chars().map(|c| if plain(c) { c } else { '_' });
+    cleaned.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::store::tests::label;
+
+    #[test]
+    fn a_name_is_taken_by_every_store_and_told_from_all_others() {
+        for (workspace, role, name) in [
+            ("my-app", None, "my-app-0123456789ab"),
+            ("my-app", Some("web"), "my-app_web-0123456789ab"),
+            ("../a b", Some("é"), "_2E._2Fa_20b__C3_A9-0123456789ab"),
+        ] {
+            assert_eq!(of(&label(&[(workspace, role)])), name);
+        }
+        let long = "a".repeat(500);
+        assert_eq!(of(&label(&[(&long, None)])).len(), LONGEST + 13);
+        let shared = label(&[("a", None), ("b", None)]);
+        assert_eq!(of(&shared), "shared-0123456789ab");
+    }
+
+    #[test]
+    fn a_title_says_whose_it_is_and_when_it_ends() {
+        assert_eq!(
+            title(&label(&[("my-\u{1b}app", Some("web"))])),
+            "docker-jackin: Claude token of workspace my-app × role web, until 2027-11-23"
+        );
+        let shared = label(&[("a", None), ("b", None)]);
+        assert_eq!(
+            title(&shared),
+            "docker-jackin: Claude token of 2 workspaces, until 2027-11-23"
+        );
+    }
+}
