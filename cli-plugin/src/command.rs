@@ -94,7 +94,7 @@ enum Verb {
     /// Ask the vendor about a token on standard input, and keep the answer for
     /// the launch that began this.
     #[command(hide = true, name = check_token::VERB)]
-    CheckToken,
+    CheckToken(check_token::Arguments),
     /// Look after what the docker that `run` became leaves behind.
     #[command(hide = true, name = relay::VERB)]
     Relay {
@@ -165,7 +165,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         }),
         Some(Verb::Version) => show_version(),
         Some(Verb::Resolve) => report(resolve::resolve().map(|()| ExitCode::SUCCESS)),
-        Some(Verb::CheckToken) => report(check_token::run(&flags)),
+        Some(Verb::CheckToken(arguments)) => report(check_token::run(&arguments)),
         Some(Verb::Relay { pid }) => {
             relay::run(pid).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }

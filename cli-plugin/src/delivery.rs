@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use jackin_oci_hook::payload::{Payload, Variable, VariableName};
 use secrecy::SecretString;
 
-pub use login::{AuthLine, Outlook};
+pub use login::{AuthLine, Outlook, tell_end};
 use login::{Login, Plan};
 pub use session::{SOON, Session};
 
@@ -24,6 +24,7 @@ use crate::config::{Config, Value};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::source::{self, Shell, Source, SourceError, Wanted};
+use crate::token::known::Delivered;
 
 /// Everything that decides what a container is given.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +70,8 @@ pub struct Prepared {
     pub logins: BTreeMap<String, String>,
     /// What each agent's login is, for the launch's record: no secret.
     pub provided: Vec<Provided>,
+    /// Claude's long-lived token, if that is what it is given.
+    pub token: Option<Delivered>,
 }
 
 /// What one agent is given, without what it is given.
@@ -104,6 +107,8 @@ pub struct Rehearsed {
     pub provided: Vec<Provided>,
     /// What the source of each variable is.
     pub sources: BTreeMap<String, String>,
+    /// Claude's long-lived token, if that is what it would be given.
+    pub token: Option<Delivered>,
 }
 
 /// Rehearses a launch: all that is decided and read for it, but for what a
@@ -119,6 +124,11 @@ pub fn rehearse(circumstances: Circumstances<'_>) -> Result<Rehearsed, Failure> 
         warnings: prepared.warnings,
         provided: prepared.provided,
         sources: prepared.sources,
+        token: prepared.token.map(|token| Delivered {
+            // What stands for a value that was not asked for is no token.
+            value: token.value.filter(|_| !token.asks_a_program),
+            ..token
+        }),
     })
 }
 
@@ -301,6 +311,7 @@ impl Prepared {
         let agent = chosen.auth_mode.agent().word().to_owned();
         self.logins
             .extend(login.fingerprint.map(|fingerprint| (agent, fingerprint)));
+        self.token = self.token.take().or(login.token.map(|token| *token));
         append(&mut self.payload, login.payload);
         self.lines.push(login.line);
         self.warnings.extend(login.warnings);

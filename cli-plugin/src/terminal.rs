@@ -14,6 +14,7 @@ pub fn show_lines(lines: &[AuthLine]) {
         let style = match line.outlook {
             Outlook::LoggedIn => AnsiColor::Green.on_default(),
             Outlook::Doubtful => AnsiColor::Yellow.on_default(),
+            Outlook::Urgent => AnsiColor::Red.on_default(),
             Outlook::LeftAlone => Style::new().dimmed(),
         };
         anstream::eprintln!("{subject:<width$} {style}{}{style:#}", line.text);

@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod claude;
+pub mod known;
 pub mod mint;
 pub mod record;
 pub mod scope;

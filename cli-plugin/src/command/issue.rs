@@ -2,6 +2,7 @@
 //! is written down of it, and the hand-off.
 
 mod neighbours;
+pub(super) mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;

@@ -14,6 +14,7 @@ use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
 use crate::command::channel::HandleBy;
 use crate::command::image_word::image_word;
+use crate::command::issue::token::{self, TokenWatch};
 use crate::command::issue::{Counter, launch_id};
 use crate::command::status::Format;
 use crate::delivery;
@@ -109,12 +110,14 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
     let now = SystemTime::now();
     let order = launch.order();
-    let prepared = order.with_circumstances(now, delivery::prepare)?;
+    let mut prepared = order.with_circumstances(now, delivery::prepare)?;
+    let watch = token::watch(&launch.config, &launch.host, &mut prepared, now);
     launch.warn(&prepared.warnings);
     terminal::show_lines(&prepared.lines);
 
     let engine = engine::connect(&launch.endpoint)?;
     let handle_by = channel(&engine, launch)?;
+    watch.map_or(Ok(()), TokenWatch::conclude)?;
     let counter = Counter::open(launch.host.uid())?;
     let id = launch_id()?;
     counter.warn_of_neighbours(&engine, &prepared.provided, now);

@@ -20,6 +20,7 @@ use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
 use crate::command::channel::HandleBy;
 use crate::command::image_word::image_word;
+use crate::command::issue::token::{self, TokenWatch};
 use crate::command::issue::{Counter, launch_id};
 use crate::command::screen;
 use crate::delivery;
@@ -143,11 +144,13 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
     let decided = Decided::decide(flags, asked)?;
     let output = Output::find(flags, &decided)?;
     let order = decided.order();
-    let prepared = order.with_circumstances(now, delivery::prepare)?;
+    let mut prepared = order.with_circumstances(now, delivery::prepare)?;
+    let watch = token::watch(&decided.config, &decided.host, &mut prepared, now);
     for warning in decided.config.warnings.iter().chain(&prepared.warnings) {
         terminal::show_warning(warning);
     }
     terminal::show_lines(&prepared.lines);
+    watch.map_or(Ok(()), TokenWatch::conclude_for_later)?;
 
     let counter = Counter::open(decided.host.uid())?;
     if let Some(engine) = output.engine() {

@@ -1,6 +1,7 @@
 //! One agent's login: its payload and its line on the screen.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use jackin_oci_hook::payload::Payload;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +14,9 @@ use crate::auth::credential::{self, Credential, Need, Search};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
 use crate::mounted;
-use crate::source::{Shell, SourceError, Wanted};
+use crate::source::{Shell, Source, SourceError, Wanted};
+use crate::span;
+use crate::token::known::Delivered;
 
 /// What one agent is given, and what is said about it.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Login {
     pub(super) session: Option<Session>,
     /// The fingerprint of the host's login, for the next start.
     pub(super) fingerprint: Option<String>,
+    /// Claude's long-lived token, if it is one.
+    pub(super) token: Option<Box<Delivered>>,
 }
 
 impl Login {
@@ -42,6 +47,7 @@ impl Login {
             source: None,
             session: None,
             fingerprint: None,
+            token: None,
         }
     }
 }
@@ -64,6 +70,8 @@ pub enum Outlook {
     LoggedIn,
     /// It may not be what the user expects.
     Doubtful,
+    /// It will soon not be logged in any more, or is not by now.
+    Urgent,
     /// It starts without a login of ours, as was asked.
     LeftAlone,
 }
@@ -72,6 +80,32 @@ impl fmt::Display for AuthLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} auth: {}", self.agent.word(), self.text)
     }
+}
+
+/// From how many days before its end on a token's end is shown as doubtful.
+const NEAR: u64 = 30;
+
+/// The same as urgent.
+const VERY_NEAR: u64 = 7;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Says on Claude's line when its token ends.
+pub fn tell_end(lines: &mut [AuthLine], ends: SystemTime, now: SystemTime) {
+    let mut lines = lines.iter_mut();
+    let Some(line) = lines.find(|line| line.agent == Agent::Claude) else {
+        return;
+    };
+    let left = ends.duration_since(now).map(|left| left.as_secs() / DAY);
+    let (verb, outlook) = match left {
+        Err(_) => ("expired", Outlook::Urgent),
+        Ok(0..=VERY_NEAR) => ("expires", Outlook::Urgent),
+        Ok(0..=NEAR) => ("expires", Outlook::Doubtful),
+        Ok(_) => ("expires", line.outlook),
+    };
+    line.outlook = outlook;
+    line.text
+        .extend([", ", verb, " ", &span::from_now(ends, now)]);
 }
 
 /// What is to be done for an agent's login.
@@ -133,6 +167,7 @@ impl Plan<'_> {
             Self::Settled(login) => return Ok(login),
             Self::Search(search) => search,
         };
+        let written = search.deciding().map(|(_, value)| &value.written);
         let chosen = search.chosen();
         let agent = chosen.auth_mode.agent();
         let need = search.need();
@@ -159,6 +194,17 @@ impl Plan<'_> {
         let payload = payload_with(circumstances, chosen, &value)?;
         let mut login = Login::new(agent, payload, text, Outlook::LoggedIn);
         login.source = Some(source);
+        if chosen.auth_mode.mode() == Mode::OauthToken {
+            let source = written.and_then(|written| Source::parse(written).ok());
+            login.token = source.map(|source| {
+                Box::new(Delivered {
+                    value: Some(value),
+                    asks_a_program: source.asks_a_program(),
+                    source: source.identity(),
+                    scope,
+                })
+            });
+        }
         Ok(login)
     }
 }

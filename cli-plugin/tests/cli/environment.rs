@@ -114,6 +114,14 @@ impl TestEnvironment {
         rustix::process::geteuid().is_root() && self.run.path().join("docker-jackin").exists()
     }
 
+    /// Whether a ticket lies anywhere. Only root has folders of its own for
+    /// that in a test.
+    pub(crate) fn has_tickets(&self) -> bool {
+        let tickets = self.run.path().join("docker-jackin/tickets");
+        let tickets = fs::read_dir(tickets).into_iter().flatten();
+        rustix::process::geteuid().is_root() && tickets.count() > 0
+    }
+
     /// The folder of launch records.
     pub(crate) fn launches(&self) -> PathBuf {
         let uid = rustix::process::geteuid().as_raw();

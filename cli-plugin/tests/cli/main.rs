@@ -10,8 +10,10 @@ mod config_scene;
 mod environment;
 #[path = "../stand_in/op_scene.rs"]
 mod op_scene;
+mod stand_in_claude;
 mod stand_in_engine;
 mod terminal;
+mod test_claude_token_launch;
 mod test_claude_token_op;
 mod test_claude_token_stores;
 mod test_complete_command;

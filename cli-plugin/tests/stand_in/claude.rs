@@ -8,11 +8,13 @@
 //! | `token` | the token that `setup-token` shows; else the recordings' own |
 //! | `behaviour` | one of [`Behaviour`]'s words; `succeed` when missing |
 //! | `screen` | the recording to show, such as `80x24`; else by the terminal's columns |
+//! | `verdicts` | what `doctor` says of which token: lines of a token and the name of a recording in `claude-doctor`; `200` for any other. `hangs` says nothing for half a minute |
 //! | `<words>.out`, `<words>.code`, `<words>.delay` | what any other command line prints, its exit code, and the milliseconds it takes; `<words>` are its arguments with `-` between them, such as `auth-status` |
 //!
 //! It notes there: `calls` (each command line), `env` (the environment of the
 //! last `setup-token`), `sizes` (the terminal's sizes, as they came), `typed`
-//! (what was typed), `ended` (how it ended), and `refused`: what no caller may
+//! (what was typed), `ended` (how it ended), `doctor` (the recording that each
+//! `doctor` has shown), and `refused`: what no caller may
 //! do, such as to hand it an old token when a new one is minted. Then it exits
 //! with 97.
 
@@ -23,7 +25,8 @@
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::sync::Arc;
@@ -128,6 +131,7 @@ fn main() {
     match *words {
         ["--version"] => println!("2.1.330 (Claude Code)"),
         ["setup-token"] => SetupToken::begin(stage).play(),
+        ["doctor"] => stage.doctor(),
         _ => stage.answer(&words.join("-")),
     }
 }
@@ -170,6 +174,60 @@ impl Stage {
             None => {}
         }
         exit(number("code").unwrap_or(0));
+    }
+
+    /// What the vendor says of a token, which must come through standard input
+    /// and lie nowhere else.
+    fn doctor(&self) {
+        let token = self.token_on_standard_input();
+        for (name, value) in env::vars_os() {
+            if value.to_string_lossy().contains(PREFIX) {
+                self.refuse(&format!("a token in the variable {}", name.display()));
+            }
+        }
+        let own = PathBuf::from(env::var_os("CLAUDE_CONFIG_DIR").unwrap());
+        let mode = own.metadata().unwrap().permissions().mode() & 0o7777;
+        let in_memory = rustix::fs::statfs(&own).unwrap().f_type == 0x0102_1994;
+        if fs::read_dir(&own).unwrap().count() != 0 || mode != 0o700 || !in_memory {
+            self.refuse("a folder that is not empty, private and in memory");
+        }
+        // As the real one does.
+        fs::write(own.join(".claude.json"), "{}").unwrap();
+        let verdicts = self.read("verdicts").unwrap_or_default();
+        let verdicts = verdicts.lines().filter_map(|line| line.split_once(' '));
+        let mut verdicts = verdicts.filter(|(whose, _)| *whose == token);
+        let name = verdicts.next().map_or("200", |(_, name)| name);
+        if name == "hangs" {
+            self.note("doctor", name);
+            let until = Instant::now() + Duration::from_secs(30);
+            // Not beyond the test's own end.
+            while self.folder.exists() && Instant::now() < until {
+                sleep(Duration::from_millis(50));
+            }
+            exit(1);
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/claude-doctor");
+        show_bytes(&fs::read(folder.join(format!("{name}.txt"))).unwrap());
+        self.note("doctor", name);
+    }
+
+    fn token_on_standard_input(&self) -> String {
+        let named = env::var("CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR");
+        let other = env::vars().map(|(name, _)| name).find(|name| {
+            let mine = ["CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"];
+            let family = ["ANTHROPIC_", "CLAUDE_"];
+            family.iter().any(|family| name.starts_with(family))
+                && !HARMLESS.iter().chain(&mine).any(|known| known == name)
+        });
+        if let Some(name) = other {
+            self.refuse(&format!("{name} is set"));
+        }
+        if named.as_deref() != Ok("0") {
+            self.refuse("no token on standard input");
+        }
+        let mut token = String::new();
+        io::stdin().read_to_string(&mut token).unwrap();
+        token
     }
 
     fn behaviour(&self) -> Behaviour {

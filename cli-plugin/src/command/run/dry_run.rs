@@ -14,6 +14,7 @@ use crate::auth::credential::{Need, Search};
 use crate::auth::mode;
 use crate::auth::scope::effective_variables;
 use crate::command::channel::HandleBy;
+use crate::command::issue::token;
 use crate::command::screen;
 use crate::command::status::Format;
 use crate::delivery::{self, Provided, Rehearsed};
@@ -35,7 +36,8 @@ const DEFAULT: &str = "default";
 /// asking any program for a value.
 pub(super) fn show(launch: &Launch<'_>, format: Format) -> Result<ExitCode, Failure> {
     let now = SystemTime::now();
-    let rehearsed = launch.order().with_circumstances(now, delivery::rehearse)?;
+    let mut rehearsed = launch.order().with_circumstances(now, delivery::rehearse)?;
+    token::look(&launch.config, &mut rehearsed, now);
     launch.warn(&rehearsed.warnings);
     let engine = engine::connect(&launch.endpoint).map_err(Failure::from);
     let channel = engine.and_then(|engine| super::channel(&engine, launch));
