@@ -116,6 +116,7 @@ pub struct Value {
 }
 
 /// The forms in which a value is written.
+#[derive(Clone)]
 pub enum Written {
     /// `"text"`: plain, `$NAME`, or a reference told by its beginning.
     Text(SecretString),

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod claude;
 pub mod known;
+pub mod life;
 pub mod mint;
 pub mod record;
 pub mod scope;

@@ -4,7 +4,7 @@ mod auth;
 mod check;
 mod declared;
 mod env;
-mod given_value;
+pub(super) mod given_value;
 mod path;
 
 use std::process::ExitCode;

@@ -33,6 +33,17 @@ const SOURCES: [(&str, &str); 4] = [
     ("cmd:", "what a command prints"),
 ];
 
+/// The stores that keep a Claude token.
+const STORES: [(&str, &str); 7] = [
+    ("auto", "the best that is there"),
+    ("1password", "an item of 1Password"),
+    ("helper:", "a docker-credential helper"),
+    ("secret-service", "the keyring of the desktop"),
+    ("keychain", "the macOS Keychain"),
+    ("age", "an encrypted file"),
+    ("plain", "the configuration, in the clear"),
+];
+
 /// Candidates with their descriptions, and a directive.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -167,6 +178,7 @@ impl<N: Names> Asked<'_, N> {
             (_, "HANDLE") => plain(self.names.tickets()),
             (_, "MODE") => plain(self.modes()),
             (_, "VARIABLE") => plain(self.variables()),
+            (_, "STORE") => plain(owned(&STORES)),
             (_, "SOURCE") => Answer {
                 candidates: owned(&SOURCES),
                 directive: directive::NO_SPACE | directive::NO_FILES,

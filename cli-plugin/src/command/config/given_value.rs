@@ -13,10 +13,10 @@ use crate::prompt;
 use crate::source::Source;
 
 /// What stands for "ask for it": a terminal is asked, anything else is read.
-pub(super) const ASK: &str = "-";
+pub(in crate::command) const ASK: &str = "-";
 
 /// A value that the configuration's reader takes.
-pub(super) struct GivenValue {
+pub(in crate::command) struct GivenValue {
     written: Written,
     plain: bool,
 }
@@ -34,7 +34,7 @@ impl GivenValue {
     ///
     /// # Errors
     /// It is no source that can be read, or the secret cannot be had.
-    pub(super) fn from_argument(
+    pub(in crate::command) fn from_argument(
         text: &str,
         account: Option<&str>,
         what: &str,
@@ -91,7 +91,7 @@ impl GivenValue {
     }
 
     /// Whether it is the value itself and no reference to one.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(in crate::command) fn is_plain(&self) -> bool {
         self.plain
     }
 
@@ -101,6 +101,11 @@ impl GivenValue {
             Written::Text(text) => self.plain && !is_one_line(text.expose_secret()),
             Written::Op { .. } | Written::Command(_) => false,
         }
+    }
+
+    /// As it is written.
+    pub(in crate::command) fn written(&self) -> &Written {
+        &self.written
     }
 
     /// What may be shown of it.
@@ -115,7 +120,7 @@ impl GivenValue {
 }
 
 /// What a person is to know who has given a secret as an argument.
-pub(super) fn on_the_command_line(subject: &str, ask: &str) -> Failure {
+pub(in crate::command) fn on_the_command_line(subject: &str, ask: &str) -> Failure {
     let message =
         format!("{subject} is no reference, and a secret does not belong on a command line");
     Failure::new(Kind::Usage, message)

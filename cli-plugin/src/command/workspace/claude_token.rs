@@ -1,9 +1,13 @@
 //! `docker jackin workspace claude-token`: the life of a workspace's token.
 
 mod doctor;
+mod machine;
+mod report;
 mod revoke;
 mod rotate;
 mod setup;
+mod setup_all;
+mod store_flags;
 
 use std::process::ExitCode;
 
