@@ -11,6 +11,7 @@ pub mod engine;
 pub mod failure;
 pub mod handoff;
 pub mod host;
+pub mod jackin;
 pub mod launch;
 pub mod mounted;
 pub mod plugin;

@@ -18,7 +18,7 @@ pub struct Cell<'a> {
 }
 
 /// Where in the configuration something was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// The top level.
     Global,

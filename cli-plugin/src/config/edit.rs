@@ -51,6 +51,17 @@ impl Draft {
         &self.config
     }
 
+    /// What stands at a key of a table, as a value.
+    pub fn get(&self, table: &[String], key: &str) -> Option<Value> {
+        let document = text::parsed(&self.text).ok()?;
+        let names = table.iter().map(String::as_str).chain([key]);
+        let mut item = document.as_item();
+        for name in names {
+            item = item.get(name)?;
+        }
+        item.clone().into_value().ok()
+    }
+
     /// Sets a key of a table, which is made when it is missing.
     pub fn set(&mut self, table: &[String], key: &str, value: Value) -> Result<(), Failure> {
         let text = set::set(&self.text, table, key, value).map_err(|error| misfit(&error))?;
@@ -91,6 +102,35 @@ pub fn table_of(scope: &Scope, key: &str) -> Vec<String> {
         }
     };
     path.into_iter().map(str::to_owned).collect()
+}
+
+/// The configuration `file` as an edit would find it, for a look at it.
+///
+/// # Errors
+/// It is refused as it is.
+pub fn draft(file: &Path, host: &Host) -> Result<Draft, Failure> {
+    let (mut config, text) = file::load_with_text(file, host)?;
+    config.follow_links();
+    Ok(Draft { text, config })
+}
+
+/// Whether the reader would take what a table is given, with nothing else in
+/// the configuration than `around`.
+///
+/// # Errors
+/// It would refuse it.
+pub fn would_take(
+    home: &Path,
+    around: &str,
+    table: &[String],
+    settings: &[(&str, &Value)],
+) -> Result<(), Failure> {
+    let mut text = Zeroizing::new(around.to_owned());
+    for (key, value) in settings {
+        text = set::set(&text, table, key, (*value).clone()).map_err(|error| misfit(&error))?;
+    }
+    let parsed = parse::parse(Path::new(""), &text, home);
+    parsed.map(drop).map_err(refused)
 }
 
 /// Changes the configuration `file`.

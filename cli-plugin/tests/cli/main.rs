@@ -25,6 +25,7 @@ mod test_doctor_command;
 mod test_dry_run;
 mod test_eject_command;
 mod test_exec_command;
+mod test_import;
 mod test_launches;
 mod test_plugin;
 mod test_ps_command;
