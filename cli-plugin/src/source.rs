@@ -45,6 +45,10 @@ pub use reading::{Wanted, read_all, read_without_asking};
 
 use crate::config::Written;
 
+/// The forms of a reference, for people.
+pub const FORMS: &str = "'$NAME', file:PATH, age:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, \
+    secret-service:SERVICE/ACCOUNT, keychain:SERVICE/ACCOUNT, cmd:COMMAND";
+
 /// A source as it was written, told apart by its form.
 pub enum Source {
     /// The text is the value.

@@ -8,11 +8,13 @@
 
 mod config_scene;
 mod environment;
+mod keyring_session;
 #[path = "../stand_in/op_scene.rs"]
 mod op_scene;
 mod stand_in_claude;
 mod stand_in_engine;
 mod terminal;
+mod test_claude_token_keyring;
 mod test_claude_token_launch;
 mod test_claude_token_op;
 mod test_claude_token_stores;
@@ -40,3 +42,4 @@ mod test_sources;
 mod test_ticket_command;
 mod test_ticket_env_file;
 mod test_workspace_command;
+mod token_machine;

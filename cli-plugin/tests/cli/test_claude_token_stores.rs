@@ -1,182 +1,17 @@
 //! The stores of tokens and the sources that read them again, with the real
-//! programs: `pass` behind docker's credential helper, and a keyring in a D-Bus
-//! session of its own.
+//! programs: `pass` behind docker's credential helper, and files for age.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use docker_jackin::config::{Value, Written};
-use docker_jackin::failure::Failure;
-use docker_jackin::host::Host;
-use docker_jackin::source::{Shell, Wanted, read_all};
-use docker_jackin::token::store::{Choice, Kept, Label, OpWish, WantedStore, Wish, choose};
-use docker_jackin::token::{ClaudeToken, TokenScope};
+use docker_jackin::token::store::{Kept, OpWish, WantedStore, Wish, choose};
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
 
-/// A user's machine, with a home and programs of its own choice.
-struct Machine {
-    home: tempfile::TempDir,
-    variables: Vec<(String, String)>,
-}
-
-impl Machine {
-    /// One that has these programs and no others.
-    fn with(programs: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let bin = home.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        for name in programs {
-            std::os::unix::fs::symlink(installed(name), bin.join(name)).unwrap();
-        }
-        let mut machine = Self {
-            home,
-            variables: Vec::new(),
-        };
-        machine.set("PATH", bin.to_str().unwrap());
-        // Whoever runs the tests may have a session with a keyring.
-        machine.set("XDG_RUNTIME_DIR", "/nonexistent");
-        machine
-    }
-
-    /// One whose user keeps things with `pass`.
-    fn with_pass() -> Self {
-        let mut machine = Self::with(&[]);
-        machine.set("PATH", "/usr/bin:/bin");
-        let _ = (installed("pass"), installed("docker-credential-pass"));
-        machine.shell("gpg --batch --quiet --passphrase '' --quick-gen-key tests future-default default never && pass init tests");
-        machine
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.variables.retain(|(known, _)| known != name);
-        self.variables.push((name.to_owned(), value.to_owned()));
-    }
-
-    fn host(&self) -> Host {
-        Host::new(self.home.path(), "/", self.variables.clone())
-    }
-
-    /// What a shell of the user's prints.
-    fn shell(&self, line: &str) -> String {
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", line]).env_clear();
-        shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        shell.env("HOME", self.home.path()).stdin(Stdio::null());
-        shell.current_dir(self.home.path());
-        let output = shell.output().unwrap();
-        assert!(output.status.success(), "{line}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn choose(&self, store: &str) -> Result<Choice, Failure> {
-        let wish = Wish {
-            store: store.parse::<WantedStore>().unwrap(),
-            op: OpWish::default(),
-            folder: self.home.path().join(".docker/jackin"),
-        };
-        choose(&wish, &self.host())
-    }
-
-    /// Why it is not taken.
-    fn refusal(&self, store: &str) -> String {
-        let failure = self.choose(store).err().unwrap();
-        self.told(&failure)
-    }
-
-    fn told(&self, failure: &Failure) -> String {
-        let told = failure.to_string();
-        assert!(!format!("{failure:?}").contains("canary"), "{failure:?}");
-        told.replace(self.home.path().to_str().unwrap(), "~")
-    }
-
-    /// Reads what the configuration would refer to.
-    fn read(&self, written: Written) -> Result<String, String> {
-        let host = self.host();
-        let value = Value { written, line: 1 };
-        let wanted = [Wanted {
-            value: &value,
-            delivered_as: "A",
-            shell: Shell::Live(&host),
-            at_launch: None,
-        }];
-        let read = read_all(&host, &wanted).remove(0);
-        read.map(|value| value.expose_secret().to_owned())
-            .map_err(|error| {
-                assert!(!format!("{error:?}").contains("canary"), "{error:?}");
-                let hint = error.hint().map(|hint| format!("\n  {hint}"));
-                let told = format!("{error}{}", hint.unwrap_or_default());
-                told.replace(self.home.path().to_str().unwrap(), "~")
-            })
-    }
-
-    /// Keeps two tokens, reads them, and removes one, twice.
-    fn live(&self, store: &str) -> [Kept; 2] {
-        let store = self.choose(store).unwrap().store;
-        let tokens = [token('a'), token('b')];
-        let labels = [label("0123456789ab"), label("ba9876543210")];
-        let kept = [0, 1].map(|at| {
-            let kept = store.put(&labels[at], &tokens[at]).unwrap();
-            assert_eq!(kept, store.announce(&labels[at]));
-            kept
-        });
-        let text = |at: usize| tokens[at].secret().expose_secret().to_owned();
-        for at in [0, 1] {
-            assert_eq!(self.read(kept[at].written(&tokens[at])), Ok(text(at)));
-        }
-        for _ in [0, 1] {
-            kept[0].remove(&self.host()).unwrap();
-        }
-        assert!(self.read(kept[0].written(&tokens[0])).is_err());
-        assert_eq!(self.read(kept[1].written(&tokens[1])), Ok(text(1)));
-        kept
-    }
-}
-
-/// gpg leaves an agent, which would outlive the home it is for.
-impl Drop for Machine {
-    fn drop(&mut self) {
-        if self.home.path().join(".gnupg").exists() {
-            self.shell("gpgconf --kill all");
-        }
-    }
-}
-
-/// Where the system has a program that the tests cannot do without.
-fn installed(name: &str) -> PathBuf {
-    let folders = ["/usr/local/bin", "/usr/bin", "/bin"].map(Path::new);
-    let mut places = folders.into_iter().map(|folder| folder.join(name));
-    let found = places.find(|place| place.exists());
-    found.unwrap_or_else(|| panic!("`{name}` is not there; run 'scripts/setup helpers'"))
-}
-
-fn token(letter: char) -> ClaudeToken {
-    let text = format!("sk-ant-oat01-canary-{}", letter.to_string().repeat(88));
-    ClaudeToken::parse(&text.into()).unwrap()
-}
-
-fn label(mint: &str) -> Label {
-    Label {
-        scopes: vec![TokenScope {
-            workspace: "my app".to_owned(),
-            role: Some("web".to_owned()),
-        }],
-        issued: "2026-11-23T12:00:00Z".parse().unwrap(),
-        expires: "2027-11-23T12:00:00Z".parse().unwrap(),
-        mint: mint.to_owned(),
-    }
-}
-
-/// Whether a text is in any file below a folder.
-fn is_below(text: &str, folder: &Path) -> bool {
-    let found = Command::new("grep")
-        .args(["-rqF", text])
-        .arg(folder)
-        .status();
-    found.unwrap().success()
-}
+use super::token_machine::{Machine, is_below, label, token};
 
 #[test]
 fn scenario_64_what_pass_keeps_is_read_back_and_removed_alone() {
@@ -311,4 +146,52 @@ fn what_only_1password_understands_is_refused_for_another_store() {
     --item-name is 1Password's, and --store names another store
       leave out one of them
     ");
+}
+
+/// Notes what it is given, and fails with all of it.
+const FAILING: &str = r#"#!/bin/sh
+[ "$1" != list ] || { [ "$(cat)" = unused ] && echo '{}'; exit; }
+[ -p /dev/stdin ] || echo 'no pipe' > "$HOME/noted"
+tee -a "$HOME/noted"
+cat "$HOME/noted" >&2
+exit 3
+"#;
+
+#[test]
+fn scenario_24_a_helper_that_fails_shows_nothing_of_what_it_was_given() {
+    let mut machine = Machine::with(&[]);
+    let bin = machine.home.path().join("bin");
+    machine.set("PATH", &format!("{}:/usr/bin:/bin", bin.display()));
+    program(&bin.join("docker-credential-fails"), FAILING);
+    let store = machine.choose("helper:fails").unwrap().store;
+    let label = label("0123456789ab");
+    let failure = store.put(&label, &token('a')).unwrap_err();
+    assert_snapshot!(machine.told(&failure), @r"
+    failed to keep the token with docker-credential-fails: exit status: 3
+      unlock what it keeps things in, or choose another store with --store
+    ");
+    let noted = || fs::read_to_string(machine.home.path().join("noted")).unwrap();
+    let secret = token('a');
+    let secret = secret.secret().expose_secret();
+    let server = "https://docker-jackin.invalid/claude/my_20app_web/0123456789ab";
+    let given =
+        format!(r#"{{"ServerURL":"{server}","Username":"docker-jackin","Secret":"{secret}"}}"#);
+    assert_eq!(noted(), given);
+    fs::remove_file(machine.home.path().join("noted")).unwrap();
+    // It keeps it still, as far as anybody knows.
+    let failure = store.announce(&label).remove(&machine.host()).unwrap_err();
+    assert_snapshot!(machine.told(&failure), @"failed to remove the token with docker-credential-fails: exit status: 3");
+    assert_eq!(noted(), server.repeat(2));
+}
+
+/// Through another process: while this one has it open for writing, what other
+/// tests start at that moment inherits that, and nobody may run it.
+fn program(file: &Path, script: &str) {
+    let mut install = Command::new("install");
+    install.args(["-m", "755", "/dev/stdin"]).arg(file);
+    let mut install = install.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = install.stdin.take().unwrap();
+    input.write_all(script.as_bytes()).unwrap();
+    drop(input);
+    assert!(install.wait().unwrap().success());
 }

@@ -66,7 +66,7 @@ fn scenario_24_a_secret_in_an_argument_is_refused_and_not_repeated() {
     assert_snapshot!(said, @r"
     docker-jackin: the value of --from is no reference, and a secret does not belong on a command line
       type or pipe the secret: docker jackin config auth set api_key --agent claude --from -
-      or give a reference: '$NAME', file:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, cmd:COMMAND
+      or give a reference: '$NAME', file:PATH, age:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, secret-service:SERVICE/ACCOUNT, keychain:SERVICE/ACCOUNT, cmd:COMMAND
       if it was the secret, it is in your shell's history now: take it out there
     [2]
     ");

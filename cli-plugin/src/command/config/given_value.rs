@@ -10,7 +10,8 @@ use crate::config::Written;
 use crate::config::edit::to_toml;
 use crate::failure::{Failure, Kind};
 use crate::prompt;
-use crate::source::Source;
+
+use crate::source::{FORMS, Source};
 
 /// What stands for "ask for it": a terminal is asked, anything else is read.
 pub(in crate::command) const ASK: &str = "-";
@@ -125,7 +126,7 @@ pub(in crate::command) fn on_the_command_line(subject: &str, ask: &str) -> Failu
         format!("{subject} is no reference, and a secret does not belong on a command line");
     Failure::new(Kind::Usage, message)
         .hint(format!("type or pipe the secret: {ask}"))
-        .hint("or give a reference: '$NAME', file:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, cmd:COMMAND")
+        .hint(format!("or give a reference: {FORMS}"))
         .hint("if it was the secret, it is in your shell's history now: take it out there")
 }
 

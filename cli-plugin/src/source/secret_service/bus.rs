@@ -76,6 +76,9 @@ pub(crate) fn started(host: &Host, watch: &Watch) -> Keyring {
 /// none: libraries would start one of their own then, with nothing in it.
 pub(crate) fn variables(host: &Host) -> Option<Vec<(OsString, OsString)>> {
     let mut variables = program::whole_environment(host);
+    // Where the locale is C, a name with other letters is refused.
+    variables.retain(|(name, _)| name != "LC_ALL");
+    variables.push(("LC_ALL".into(), "C.UTF-8".into()));
     let named = host.variable_os(ADDRESS);
     if named.is_none_or(OsStr::is_empty) {
         // A container's restart knows no variable; the place is systemd's.

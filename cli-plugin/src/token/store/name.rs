@@ -25,16 +25,21 @@ pub(super) fn mint(label: &Label) -> String {
 }
 
 /// For those who look into the store: `docker-jackin: Claude token of
-/// workspace my-app, until 2027-11-23`, on one line.
+/// workspace my-app, until 2027-11-23`, on one line and in ASCII alone, since
+/// not every program takes other letters as arguments.
 pub(super) fn title(label: &Label) -> String {
-    let scope = match &label.scopes[..] {
-        [scope] => scope.to_string(),
+    let whose = match &label.scopes[..] {
+        [scope] => match &scope.role {
+            None => format!("workspace {}", scope.workspace),
+            Some(role) => format!("workspace {}, role {role}", scope.workspace),
+        },
         scopes => format!("{} workspaces", scopes.len()),
     };
+    let plain = |c: char| if c.is_ascii() { c } else { '?' };
+    let whose = whose.chars().filter(|c| !c.is_control()).map(plain);
+    let whose: String = whose.take(2 * LONGEST).collect();
     let expires = label.expires.strftime("%F");
-    let title = format!("docker-jackin: Claude token of {scope}, until {expires}");
-    let shown = title.chars().filter(|c| !c.is_control());
-    shown.take(2 * LONGEST).collect()
+    format!("docker-jackin: Claude token of {whose}, until {expires}")
 }
 
 fn cleaned(text: &str) -> String {
@@ -66,8 +71,8 @@ mod tests {
     #[test]
     fn a_title_says_whose_it_is_and_when_it_ends() {
         assert_eq!(
-            title(&label(&[("my-\u{1b}app", Some("web"))])),
-            "docker-jackin: Claude token of workspace my-app × role web, until 2027-11-23"
+            title(&label(&[("my-\u{1b}app", Some("wéb"))])),
+            "docker-jackin: Claude token of workspace my-app, role w?b, until 2027-11-23"
         );
         let shared = label(&[("a", None), ("b", None)]);
         assert_eq!(

@@ -27,9 +27,10 @@ Examples:
   docker jackin config auth set api_key --from '$WORK_KEY'
   docker jackin config auth set api_key --agent amp --from -";
 
-const FROM: &str = "Where the credential of this mode comes from: '$NAME', file:PATH, \
-    op://VAULT/ITEM/FIELD, helper:NAME/URL or cmd:COMMAND; `-` asks for the secret itself, or \
-    reads it from a pipe";
+const FROM: &str = "Where the credential of this mode comes from: '$NAME', file:PATH, age:PATH, \
+    op://VAULT/ITEM/FIELD, helper:NAME/URL, secret-service:SERVICE/ACCOUNT, \
+    keychain:SERVICE/ACCOUNT or cmd:COMMAND; `-` asks for the secret itself, or reads it from a \
+    pipe";
 
 /// Set in which mode an agent gets its login
 ///

@@ -12,6 +12,7 @@ use crate::command::screen::say;
 use crate::config::ConfigPlace;
 use crate::config::edit::table_of;
 use crate::failure::{Failure, Kind};
+use crate::source::FORMS;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,9 +21,10 @@ Examples:
   docker jackin config env set DATABASE_URL op://Work/db/url --workspace my-app
   docker jackin config env set NPM_TOKEN -";
 
-const SOURCE: &str = "Where its value comes from: '$NAME', file:PATH, op://VAULT/ITEM/FIELD, \
-    helper:NAME/URL, cmd:COMMAND, or the value itself if it is no secret (with `$$` for a `$` at \
-    its beginning); `-` asks for a secret, or reads it from a pipe";
+const SOURCE: &str = "Where its value comes from: '$NAME', file:PATH, age:PATH, \
+    op://VAULT/ITEM/FIELD, helper:NAME/URL, secret-service:SERVICE/ACCOUNT, \
+    keychain:SERVICE/ACCOUNT, cmd:COMMAND, or the value itself if it is no secret (with `$$` for a \
+    `$` at its beginning); `-` asks for a secret, or reads it from a pipe";
 
 /// Give containers a variable
 ///
@@ -92,7 +94,7 @@ impl Arguments {
                     "type or pipe the value: docker jackin config env set {} -",
                     self.name
                 ))
-                .hint("or give a reference: '$NAME', file:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, cmd:COMMAND"));
+                .hint(format!("or give a reference: {FORMS}")));
         }
         Ok(value)
     }
