@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, to_wiped_json};
 use rustix::process::{Pid, Signal, kill_process};
+use secrecy::ExposeSecret;
 
 use super::environment::{Outcome, TestEnvironment};
 
@@ -19,6 +20,16 @@ const ROLE: &str = "[roles.web]\nimage = \"img\"\nagents = []\n";
 fn program(environment: &TestEnvironment, name: &str, script: &str) {
     let path = environment.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Puts an encrypted file into the home, and an identity that opens it.
+fn encrypted(environment: &TestEnvironment, name: &str, value: &str) {
+    let identity = age::x25519::Identity::generate();
+    let place = ".local/share/docker-jackin/age-identity.txt";
+    let place = environment.write(place, identity.to_string().expose_secret());
+    fs::set_permissions(place, fs::Permissions::from_mode(0o600)).unwrap();
+    let content = age::encrypt(&identity.to_public(), value.as_bytes()).unwrap();
+    fs::write(environment.home().join(name), content).unwrap();
 }
 
 /// The container's next start, as the engine's side asks for it.
@@ -112,6 +123,9 @@ fn a_signal_that_was_to_be_ignored_still_is() {
 #[test]
 fn scenario_24_a_value_is_in_no_word_of_ours_at_any_level() {
     let environment = TestEnvironment::new("1.47");
+    let environment = environment.variable("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x");
+    encrypted(&environment, "encrypted.age", "canary-age");
+    program(&environment, "secret-tool", "printf canary-keyring");
     program(&environment, "op", "printf canary-op");
     program(
         &environment,
@@ -124,6 +138,8 @@ A = "op://vault/item/field"
 B = "helper:keep/https://x"
 C = {{ cmd = ["sh", "-c", "echo canary-cmd", "canary-argument"] }}
 D = "canary-plain"
+E = "secret-service:service/account"
+F = "age:~/encrypted.age"
 "#
     ));
     let outcome = environment.run(&["-D", "jackin", "run", "web"]);
@@ -132,7 +148,14 @@ D = "canary-plain"
     let values: Vec<_> = env.iter().map(|one| one.value.expose()).collect();
     assert_eq!(
         values,
-        ["canary-op", "canary-helper", "canary-cmd", "canary-plain"]
+        [
+            "canary-op",
+            "canary-helper",
+            "canary-cmd",
+            "canary-plain",
+            "canary-keyring",
+            "canary-age"
+        ]
     );
     let told = outcome.stdout + &outcome.stderr;
     assert!(told.contains("asked a program"), "it is verbose: {told}");
@@ -176,6 +199,25 @@ B = "op://-vault/item/field"
       no value for B ($HOME/.docker/jackin/config.toml:9): it is no reference of 1Password: one of its parts begins with `-`, as a flag does; name it by its ID
     "#);
     assert_eq!(environment.docker_argv(), None);
+}
+
+#[test]
+fn scenario_44_a_restart_reads_an_encrypted_file_again_and_else_keeps_what_it_had() {
+    let environment = TestEnvironment::new("1.47");
+    encrypted(&environment, "encrypted.age", "first");
+    environment.configure(&format!("{ROLE}[env]\nA = \"age:~/encrypted.age\"\n"));
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let value = || {
+        let again = start_again(&environment);
+        assert_eq!(again.code, 0, "{}", again.stderr);
+        let resolved: Resolved = serde_json::from_str(&again.stdout).unwrap();
+        resolved.payload.env[0].value.expose().to_owned()
+    };
+    assert_eq!(value(), "first");
+    encrypted(&environment, "encrypted.age", "second");
+    assert_eq!(value(), "second");
+    fs::write(environment.home().join("encrypted.age"), "damaged").unwrap();
+    assert_eq!(value(), "first");
 }
 
 #[test]
