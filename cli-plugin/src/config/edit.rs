@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access as Allowed, access};
-use toml_edit::Value;
+use toml_edit::{Document, Value};
 use zeroize::Zeroizing;
 
 pub use value::to_toml;
@@ -51,15 +51,9 @@ impl Draft {
         &self.config
     }
 
-    /// What stands at a key of a table, as a value.
-    pub fn get(&self, table: &[String], key: &str) -> Option<Value> {
-        let document = text::parsed(&self.text).ok()?;
-        let names = table.iter().map(String::as_str).chain([key]);
-        let mut item = document.as_item();
-        for name in names {
-            item = item.get(name)?;
-        }
-        item.clone().into_value().ok()
+    /// What stands in it, key by key.
+    pub fn values(&self) -> Values<'_> {
+        Values(text::parsed(&self.text).ok())
     }
 
     /// Sets a key of a table, which is made when it is missing.
@@ -88,6 +82,21 @@ impl Draft {
     /// Takes a text that was the configuration's before.
     pub fn put_back(&mut self, text: &str) {
         self.text = Zeroizing::new(text.to_owned());
+    }
+}
+
+/// The values of a configuration, for a look at single ones.
+#[derive(Debug)]
+pub struct Values<'a>(Option<Document<&'a str>>);
+
+impl Values<'_> {
+    /// What stands at a key of a table.
+    pub fn get(&self, table: &[String], key: &str) -> Option<Value> {
+        let mut item = self.0.as_ref()?.as_item();
+        for name in table.iter().map(String::as_str).chain([key]) {
+            item = item.get(name)?;
+        }
+        item.clone().into_value().ok()
     }
 }
 

@@ -806,6 +806,101 @@ fn mounts_of_one_place_or_of_some_roles_are_told_apart() {
 }
 
 #[test]
+fn an_account_is_taken_only_where_it_is_the_same_here() {
+    let environment = machine(&[
+        (
+            "config.toml",
+            "version = \"v1alpha13\"\n[claude]\nauth_forward = \"sync\"\n\
+             [accounts.own]\nprovider = \"anthropic\"\n\
+             credential = { type = \"profile\", agent = \"claude\", directory = \"~/.claude\" }\n\
+             [accounts.other]\nprovider = \"openai\"\n\
+             credential = { type = \"profile\", agent = \"codex\", directory = \"/other\" }\n\
+             [accounts.gateway]\nprovider = \"anthropic\"\n\
+             credential = { type = \"api_key\", value = \"$GATEWAY\", base_url = \"https://x\" }\n\
+             [accounts.router]\nprovider = \"openrouter\"\n\
+             credential = { type = \"api_key\", value = \"$ROUTER\" }\n\
+             [accounts.amp]\nprovider = \"amp\"\n\
+             credential = { type = \"api_key\", value = { value = \"$AMP\", on_demand = true } }\n",
+        ),
+        (
+            "workspaces/bound.toml",
+            "version = \"v1alpha11\"\nworkdir = \"/w\"\naccounts = [\"own\", \"other\", \"gateway\", \"router\", \"amp\"]\n\
+             [account_bindings]\nclaude = \"own\"\nopencode = \"router\"\n\
+             [roles.r.account_bindings]\nclaude = \"gateway\"\n",
+        ),
+        (
+            "workspaces/several.toml",
+            "version = \"v1alpha11\"\nworkdir = \"/s\"\naccounts = [\"own\", \"gateway\"]\n",
+        ),
+        (
+            "workspaces/none.toml",
+            "version = \"v1alpha11\"\nworkdir = \"/n\"\n",
+        ),
+        // Of the time before: what it does not say came from the top level,
+        // which does not say it any more.
+        (
+            "workspaces/before.toml",
+            "version = \"v1alpha8\"\nworkdir = \"/b\"\n[codex]\nauth_forward = \"sync\"\n",
+        ),
+    ]);
+    assert!(said(&environment, "import --yes").ends_with("[0]"));
+    assert_snapshot!(ours(&environment), @r#"
+    [workspaces.before.amp]
+    auth_forward = "ignore"
+
+    [workspaces.before.claude]
+    auth_forward = "ignore"
+
+    [workspaces.before.codex]
+    auth_forward = "sync"
+
+    [workspaces.before.opencode]
+    auth_forward = "ignore"
+
+    [workspaces.bound.amp]
+    auth_forward = "ignore"
+
+    [workspaces.bound.claude]
+    auth_forward = "sync"
+
+    [workspaces.bound.codex]
+    auth_forward = "ignore"
+
+    [workspaces.bound.opencode]
+    auth_forward = "api_key"
+    api_key = "$ROUTER"
+    provider = "openrouter"
+
+    [workspaces.bound.roles.r.claude]
+    auth_forward = "ignore"
+
+    [workspaces.none.amp]
+    auth_forward = "ignore"
+
+    [workspaces.none.claude]
+    auth_forward = "ignore"
+
+    [workspaces.none.codex]
+    auth_forward = "ignore"
+
+    [workspaces.none.opencode]
+    auth_forward = "ignore"
+
+    [workspaces.several.amp]
+    auth_forward = "ignore"
+
+    [workspaces.several.claude]
+    auth_forward = "ignore"
+
+    [workspaces.several.codex]
+    auth_forward = "ignore"
+
+    [workspaces.several.opencode]
+    auth_forward = "ignore"
+    "#);
+}
+
+#[test]
 fn the_report_for_programs_has_all_of_it() {
     let environment = machine(&[(
         "config.toml",

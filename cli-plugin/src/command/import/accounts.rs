@@ -156,7 +156,30 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Modes beside accounts, which jackin itself refuses.
+    fn note_modes(&mut self) {
+        let jackin = self.jackin;
+        let mut layers = Vec::new();
+        if jackin.has_accounts {
+            layers.push((Scope::Global, &jackin.global));
+        }
+        for (name, workspace) in &jackin.workspaces {
+            if workspace.format == Format::Accounts {
+                layers.push((self.workspace(name), &workspace.layer));
+                let roles = workspace.roles.iter();
+                layers.extend(roles.map(|(role, layer)| (self.cell(name, role), layer)));
+            }
+        }
+        for (scope, layer) in layers {
+            for agent in layer.blocks.keys() {
+                let about = scope.table(agent);
+                self.plan.left(about, "has no say where accounts are used");
+            }
+        }
+    }
+
     fn note_accounts(&mut self) {
+        self.note_modes();
         let mut used: BTreeMap<&str, bool> = BTreeMap::new();
         for workspace in self.jackin.workspaces.values() {
             for id in workspace.accounts.iter().flatten() {

@@ -8,7 +8,7 @@ use toml_edit::Value;
 
 use super::plan::{Fate, Note, Plan, Setting};
 use crate::agent::Agent;
-use crate::config::edit::{Draft, would_take};
+use crate::config::edit::{Draft, Values, would_take};
 use crate::failure::Failure;
 use crate::host::Host;
 
@@ -54,13 +54,14 @@ impl Merged {
             notes: plan.notes,
             ..Self::default()
         };
+        let there = draft.values();
         for (table, settings) in plan.tables {
             for settings in units(&table, settings) {
                 if let Err(failure) = takes(host, &table, &settings) {
                     merged.leave(&table, &settings, &failure.message);
                     continue;
                 }
-                let standing = standing(draft, &table, &settings);
+                let standing = standing(&there, &table, &settings);
                 merged.changes.push(Change {
                     table: table.clone(),
                     settings,
@@ -94,16 +95,24 @@ impl Merged {
 
     /// Writes it.
     pub(super) fn write(&self, draft: &mut Draft) -> Result<(), Failure> {
-        for change in self.written() {
-            for setting in &change.settings {
-                let there = draft.get(&change.table, &setting.key);
-                if there.is_some_and(|there| is_same(&there, &setting.value)) {
-                    continue;
-                }
-                draft.set(&change.table, &setting.key, setting.value.clone())?;
-            }
+        for (table, setting) in self.differing(draft) {
+            draft.set(table, &setting.key, setting.value.clone())?;
         }
         Ok(())
+    }
+
+    /// What is to be written and says something else than what is there.
+    fn differing(&self, draft: &Draft) -> Vec<(&[String], &Setting)> {
+        let values = draft.values();
+        let keys = self.written().flat_map(|change| {
+            let settings = change.settings.iter();
+            settings.map(|setting| (change.table.as_slice(), setting))
+        });
+        keys.filter(|(table, setting)| {
+            let there = values.get(table, &setting.key);
+            there.is_none_or(|there| !is_same(&there, &setting.value))
+        })
+        .collect()
     }
 
     fn leave(&mut self, table: &[String], settings: &[Setting], why: &str) {
@@ -208,10 +217,10 @@ fn takes(host: &Host, table: &[String], settings: &[Setting]) -> Result<(), Fail
     would_take(host.home(), &around, table, &settings)
 }
 
-fn standing(draft: &Draft, table: &[String], settings: &[Setting]) -> Standing {
+fn standing(values: &Values<'_>, table: &[String], settings: &[Setting]) -> Standing {
     let there: Vec<Option<bool>> = settings
         .iter()
-        .map(|setting| Some(is_same(&draft.get(table, &setting.key)?, &setting.value)))
+        .map(|setting| Some(is_same(&values.get(table, &setting.key)?, &setting.value)))
         .collect();
     if there.contains(&Some(false)) {
         return Standing::Kept;
@@ -231,7 +240,7 @@ fn standing(draft: &Draft, table: &[String], settings: &[Setting]) -> Standing {
         ]
         .iter()
         .filter(|key| settings.iter().all(|setting| setting.key != **key))
-        .any(|key| draft.get(table, key).is_some());
+        .any(|key| values.get(table, key).is_some());
     if others {
         Standing::Kept
     } else {

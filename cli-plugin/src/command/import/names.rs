@@ -70,6 +70,8 @@ fn free(name: &str, taken: &BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -96,5 +98,19 @@ mod tests {
             assert!(require_name("role", name).is_ok(), "{name}");
         }
         assert_eq!(names.changed().count(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_names_are_ours_are_good_and_apart(
+            given in prop::collection::btree_set("\\PC{0,12}", 0..8)
+        ) {
+            let names = Names::new("workspace", given.iter().map(String::as_str));
+            let ours: BTreeSet<&str> = given.iter().map(|name| names.of(name)).collect();
+            prop_assert_eq!(ours.len(), given.len());
+            for name in ours {
+                prop_assert!(require_name("workspace", name).is_ok(), "{}", name);
+            }
+        }
     }
 }

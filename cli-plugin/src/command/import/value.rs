@@ -98,6 +98,8 @@ impl Ready {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn literal(text: &str) -> Option<String> {
@@ -120,6 +122,21 @@ mod tests {
             ("keychain:x", None),
         ] {
             assert_eq!(literal(text).as_deref(), written, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_read_back_as_itself_or_not_taken_over(
+            text in "(\\$|\\$\\$|\\$\\{|op://|cmd:|file:|helper:|se://)?[ -~]{0,12}"
+        ) {
+            if let Ok(ready) = Ready::literal(&text.as_str().into()) {
+                let written = Written::Text(ready.value.as_str().unwrap().into());
+                let Ok(Source::Plain(read)) = Source::parse(&written) else {
+                    panic!("{text} became a reference")
+                };
+                prop_assert_eq!(read.expose_secret(), text.as_str());
+            }
         }
     }
 }
