@@ -140,3 +140,21 @@ fn other_programs_tell_as_well_whether_the_keyring_is_locked() {
     };
     assert_snapshot!(machine.told(&gone.remove(&machine.host()).unwrap_err()), @"failed to remove the token with secret-tool: it is not there, or the Secret Service is locked");
 }
+
+#[test]
+fn scenario_64_docker_s_helper_for_the_keyring_keeps_tokens_as_well() {
+    let session = KeyringSession::unlocked(&["docker-credential-secretservice", "gdbus"]);
+    let machine = &session.machine;
+    let kept = machine.live("helper:secretservice");
+    assert!(!is_below("canary", machine.home.path()));
+    machine.shell(&format!(
+        "PATH=$PATH:/usr/bin; {}",
+        kept[1].removal_command().unwrap()
+    ));
+    assert!(machine.read(kept[1].written(&token('b'))).is_err());
+    session.lock();
+    assert_snapshot!(machine.refusal("helper:secretservice"), @r"
+    the Secret Service is locked
+      unlock the keyring, as logging in to the desktop does, or choose another store with --store
+    ");
+}

@@ -2,6 +2,7 @@
 //! keyring, the Keychain and Windows' credentials.
 //! <https://pkg.go.dev/github.com/docker/docker-credential-helpers/credentials>
 
+use std::path::Path;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -9,9 +10,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::program::Program;
-use super::{Kept, Label, Store, name};
+use super::{Kept, Label, Store, keychain, name, secret_service};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::source::keychain::SECURITY;
 use crate::source::{Credential, Trouble, find_program};
 use crate::token::ClaudeToken;
 use crate::token::record::Made;
@@ -29,6 +31,10 @@ const ROOM: usize = 4 << 10;
 
 /// The helper for `pass`.
 pub(super) const PASS: &str = "pass";
+
+/// The helpers for the keyrings that we know ourselves.
+const SECRET_SERVICE: &str = "secretservice";
+const KEYCHAIN: &str = "osxkeychain";
 
 /// A helper that answers.
 pub(super) struct Helper {
@@ -75,6 +81,12 @@ pub(super) fn open(name: &str, host: &Host, limit: Duration) -> Result<Helper, F
             "{file} cannot be used: its verb `list` fails: {why}"
         ))
         .hint(format!("see what it says yourself: {file} list")));
+    }
+    // A locked keyring lists nothing, and fails at what it is given.
+    match name {
+        SECRET_SERVICE => secret_service::require_unlocked(host)?,
+        KEYCHAIN => keychain::open(Path::new(SECURITY), host, limit).map(drop)?,
+        _ => {}
     }
     Ok(Helper {
         name: name.to_owned(),

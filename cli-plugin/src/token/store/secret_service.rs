@@ -1,5 +1,7 @@
 //! The Secret Service: the desktop's keyring, through libsecret's `secret-tool`.
 
+use std::ffi::OsString;
+
 use secrecy::ExposeSecret;
 
 use super::program::Program;
@@ -36,8 +38,18 @@ pub(super) fn running(host: &Host) -> Result<SecretService, Failure> {
 /// `secret-tool` is not there, no bus is, or it is known to be locked.
 pub(super) fn open(host: &Host) -> Result<SecretService, Failure> {
     let program = program(host)?;
+    require_unlocked(host)?;
+    Ok(SecretService(program))
+}
+
+/// Looks whether it would take anything, after having it started if need be.
+///
+/// # Errors
+/// No bus is there, or it is known to be locked.
+pub(super) fn require_unlocked(host: &Host) -> Result<(), Failure> {
+    bus(host)?;
     match started(host, &Watch::begin()) {
-        Keyring::Unlocked | Keyring::Unknown => Ok(SecretService(program)),
+        Keyring::Unlocked | Keyring::Unknown => Ok(()),
         Keyring::Locked => Err(refused("the Secret Service is locked").hint(
             "unlock the keyring, as logging in to the desktop does, or choose another store \
              with --store",
@@ -58,14 +70,18 @@ fn refused(message: &str) -> Failure {
 /// `secret-tool`, with the bus it is to ask on.
 fn program(host: &Host) -> Result<Program, Failure> {
     let program = Program::find(PROGRAM, host)?;
-    let variables = variables(host).ok_or_else(|| {
-        let message = "there is no D-Bus session that the Secret Service could be asked on";
-        Failure::new(Kind::Configuration, message)
-            .hint("log in to a session that has a keyring, or choose another store with --store")
-    })?;
+    let variables = bus(host)?;
     Ok(Program {
         variables,
         ..program
+    })
+}
+
+/// The environment that leads to the bus.
+fn bus(host: &Host) -> Result<Vec<(OsString, OsString)>, Failure> {
+    variables(host).ok_or_else(|| {
+        refused("there is no D-Bus session that the Secret Service could be asked on")
+            .hint("log in to a session that has a keyring, or choose another store with --store")
     })
 }
 
