@@ -38,6 +38,14 @@ impl Watch {
         Self(shared)
     }
 
+    /// The signal that came, if one did: it does no more than the caller lets
+    /// it do.
+    pub(crate) fn take(&self) -> Option<Signal> {
+        let signal = self.signal()?;
+        self.0.came.store(0, Ordering::SeqCst);
+        Some(signal)
+    }
+
     /// The signal that came, if one did.
     pub(crate) fn signal(&self) -> Option<Signal> {
         let came = self.0.came.load(Ordering::SeqCst);

@@ -381,14 +381,17 @@ impl SetupToken {
                 self.rest(Duration::from_secs(600));
             }
             Behaviour::Slow => {
-                for byte in last.bytes() {
+                for byte in last.replace("\r\n", "\n").bytes() {
                     show_bytes(&[byte]);
                     sleep(Duration::from_micros(300));
                 }
             }
             Behaviour::Garbled => {
-                let mut bytes = last.clone().into_bytes();
-                let at = last.find(PREFIX).unwrap() + 30;
+                let mut bytes = last.replace("\r\n", "\n").into_bytes();
+                let token = bytes
+                    .windows(PREFIX.len())
+                    .position(|found| found == PREFIX.as_bytes());
+                let at = token.unwrap() + 30;
                 bytes.splice(at..at, [0xff, 0xc3, 0x28]);
                 show_bytes(&bytes);
             }

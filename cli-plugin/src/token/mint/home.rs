@@ -1,0 +1,77 @@
+//! What claude finds when it mints: no login of the user's, and a folder of
+//! its own to write in.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jackin_oci_hook::folder::candidates;
+use tempfile::TempDir;
+
+use crate::failure::{Failure, Kind};
+use crate::handoff::TicketFolder;
+use crate::host::Host;
+use crate::token::claude::clean_environment;
+
+/// The folder beside that of the tickets.
+const NAME: &str = "minting";
+
+/// After how long something is left there by somebody who was killed.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A folder in memory that is the user's alone, and goes when it is dropped.
+///
+/// claude writes no token there, as far as was seen; but where it comes from
+/// is nobody's business either.
+pub(super) struct Home(TempDir);
+
+impl Home {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// There is no place for it.
+    pub(super) fn make(host: &Host) -> Result<Self, Failure> {
+        let folder = TicketFolder::open(&candidates(host.uid()), host.uid())?.beside(NAME)?;
+        sweep(&folder);
+        TempDir::new_in(&folder).map(Self).map_err(|error| {
+            let message = format!("failed to make a folder in {}: {error}", folder.display());
+            Failure::new(Kind::Configuration, message)
+        })
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// claude's environment. `HOME` is the user's, so that their own browser
+    /// opens; claude's own folder is another, so that it neither finds a login
+    /// nor renews one.
+    pub(super) fn environment(&self, host: &Host) -> Vec<(OsString, OsString)> {
+        let mut variables = clean_environment(host);
+        variables.retain(|(name, _)| name != "TERM");
+        variables.extend([
+            ("CLAUDE_CONFIG_DIR".into(), self.folder().into()),
+            (
+                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".into(),
+                "1".into(),
+            ),
+            // It writes for our model of a terminal, and not for the user's.
+            ("TERM".into(), "xterm-256color".into()),
+        ]);
+        variables
+    }
+}
+
+/// Removes what somebody left who was killed.
+fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let age = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        SystemTime::now().duration_since(modified.ok()?).ok()
+    };
+    for entry in entries.filter(|entry| age(entry).is_some_and(|age| age > STALE)) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}

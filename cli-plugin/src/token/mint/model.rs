@@ -1,0 +1,213 @@
+//! claude's screen as a model: all that it writes is drawn here first, and
+//! only what is fit to be seen is drawn from here on the user's terminal.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+
+use zeroize::Zeroizing;
+
+use super::capture::Sight;
+use super::lines::{Line, Lines};
+use super::notes::Notes;
+use super::trail::{Step, Trail};
+use super::veil::Veil;
+use crate::token::ClaudeToken;
+
+/// How many lines are kept that have scrolled off the top.
+const KEPT: usize = 128;
+
+/// After how many characters is looked at the latest.
+const PIECE: usize = 64;
+
+/// What stands where something was that is no text.
+const GARBLED: &str = "▒";
+
+/// The size of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) columns: NonZeroU16,
+    pub(super) rows: NonZeroU16,
+}
+
+/// Why there is no token. Never carries what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Missed {
+    /// None was seen.
+    #[error("it showed no token")]
+    None,
+    /// One was seen, and it was never whole, or not alone.
+    #[error("it showed a token that is not whole, or not alone")]
+    Broken,
+    /// It was whole, and is no token.
+    #[error("it showed no proper token: {0}")]
+    Improper(#[from] crate::token::NoToken),
+    /// There were several.
+    #[error("it showed several tokens")]
+    Several,
+}
+
+/// The model.
+///
+/// The parser's cells, which hold the token for a while, cannot be wiped: they
+/// are its own. They are gone from the screen when the process ends, and the
+/// process is kept out of core dumps.
+pub(super) struct Model {
+    parser: vt100::Parser<Notes>,
+    /// Reads the same bytes as the parser, and tells what each of them did.
+    reader: vte::Parser,
+    trail: Trail,
+    above: VecDeque<Line>,
+    veil: Veil,
+    unlooked: usize,
+    token: Option<Zeroizing<String>>,
+    several: bool,
+    seen: bool,
+}
+
+impl Model {
+    pub(super) fn new(size: Size) -> Self {
+        let notes = Notes::default();
+        Self {
+            parser: vt100::Parser::new_with_callbacks(size.rows, size.columns, 0, notes),
+            reader: vte::Parser::new(),
+            trail: Trail::new(),
+            above: VecDeque::new(),
+            veil: Veil::default(),
+            unlooked: 0,
+            token: None,
+            several: false,
+            seen: false,
+        }
+    }
+
+    /// Takes in what was written, and looks so often that nothing can come and
+    /// go unseen.
+    pub(super) fn take_in(&mut self, written: &[u8]) {
+        for byte in written {
+            self.trail.step = Step::Nothing;
+            self.reader
+                .advance(&mut self.trail, std::slice::from_ref(byte));
+            // Before the line is left in which something was written.
+            if self.unlooked > 0 && (self.trail.step == Step::Moved || self.unlooked >= PIECE) {
+                self.look();
+            }
+            self.parser.process(std::slice::from_ref(byte));
+            self.scroll();
+            match self.trail.step {
+                Step::Nothing => continue,
+                Step::Secret => self.hide_what_was_written(),
+                Step::Garbled => self.parser.process(GARBLED.as_bytes()),
+                Step::Shown | Step::Moved => {}
+            }
+            self.unlooked += 1;
+        }
+        self.look();
+    }
+
+    /// Takes the lines over that have just scrolled off the top.
+    fn scroll(&mut self) {
+        let gone = &mut self.parser.callbacks_mut().gone;
+        self.above.extend(gone.drain(..));
+        let excess = self.above.len().saturating_sub(KEPT);
+        self.above.drain(..excess);
+        self.veil.forget(excess);
+    }
+
+    fn hide_what_was_written(&mut self) {
+        let (row, behind) = self.parser.screen().cursor_position();
+        let line = self.above.len() + usize::from(row);
+        self.veil.hide(line, usize::from(behind).saturating_sub(1));
+    }
+
+    fn look(&mut self) {
+        self.unlooked = 0;
+        let lines = self.lines();
+        self.veil.look(&lines);
+        self.note(Sight::of(&lines, false));
+    }
+
+    fn note(&mut self, sight: Sight) {
+        self.seen |= !sight.is_none();
+        for token in sight.whole {
+            match &self.token {
+                Some(known) => self.several |= *known != token,
+                None => self.token = Some(token),
+            }
+        }
+    }
+
+    /// The lines as they are now.
+    pub(super) fn lines(&self) -> Lines {
+        let screen = self.parser.screen();
+        let (_, columns) = screen.size();
+        let rows = screen.rows(0, columns.get()).map(Zeroizing::new);
+        let above = self.above.iter().cloned();
+        let row = usize::from(screen.cursor_position().0);
+        Lines {
+            all: above.chain(rows.map(|row| Line::new(&row))).collect(),
+            columns: usize::from(columns.get()),
+            cursor: self.above.len() + row,
+        }
+    }
+
+    /// How many of the lines are above the screen.
+    pub(super) fn above(&self) -> usize {
+        self.above.len()
+    }
+
+    pub(super) fn veil(&self) -> &Veil {
+        &self.veil
+    }
+
+    pub(super) fn screen(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
+    pub(super) fn notes(&mut self) -> &mut Notes {
+        self.parser.callbacks_mut()
+    }
+
+    /// Whether a token is there, whole or not.
+    pub(super) fn has_seen_a_token(&self) -> bool {
+        self.seen
+    }
+
+    /// Whether a whole token is there.
+    pub(super) fn has_a_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Makes the screen as large as the user's now is.
+    pub(super) fn resize(&mut self, size: Size) {
+        self.parser.set_size(size.rows, size.columns);
+        self.scroll();
+        self.veil.hide_all();
+        self.look();
+    }
+
+    /// The token, now that nothing more will come; `well` if claude ended as
+    /// it should.
+    pub(super) fn token(&mut self, well: bool) -> Result<ClaudeToken, Missed> {
+        let sight = Sight::of(&self.lines(), well);
+        // What is there besides, and is no part of the token, may be another.
+        let known = |text: &Zeroizing<String>| {
+            let token = self.token.as_ref();
+            token.is_none_or(|token| token.contains(text.as_str()))
+        };
+        self.several |= !sight.broken.iter().all(known);
+        self.note(sight);
+        match self.token.take() {
+            Some(_) if self.several => Err(Missed::Several),
+            Some(token) => {
+                let token = secrecy::SecretString::from(token.as_str());
+                Ok(ClaudeToken::parse(&token)?)
+            }
+            None if self.seen => Err(Missed::Broken),
+            None => Err(Missed::None),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;
