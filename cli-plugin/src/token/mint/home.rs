@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jackin_oci_hook::folder::candidates;
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 
 use crate::failure::{Failure, Kind};
 use crate::handoff::TicketFolder;
@@ -27,16 +27,25 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Home(TempDir);
 
 impl Home {
-    /// Makes one.
+    /// Makes one: beside the tickets, or in another place in memory, or where
+    /// programs put their temporary files if this machine has none.
     ///
     /// # Errors
     /// There is no place for it.
     pub(super) fn make(host: &Host) -> Result<Self, Failure> {
-        let folder = TicketFolder::open(&candidates(host.uid()), host.uid())?.beside(NAME)?;
-        sweep(&folder);
-        TempDir::new_in(&folder).map(Self).map_err(|error| {
-            let message = format!("failed to make a folder in {}: {error}", folder.display());
-            Failure::new(Kind::Configuration, message)
+        let beside = TicketFolder::open(&candidates(host.uid()), host.uid())
+            .and_then(|tickets| tickets.beside(NAME))
+            .inspect(|folder| sweep(folder))
+            .ok();
+        let shared = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+        let mut tried = beside
+            .into_iter()
+            .chain(shared)
+            .map(|place| Builder::new().prefix("docker-jackin-").tempdir_in(place));
+        let made = tried.find_map(Result::ok).map(Self);
+        made.ok_or_else(|| {
+            let message = "there is no folder in which claude could put its files";
+            Failure::new(Kind::Configuration, message).hint("set TMPDIR to one that you may write")
         })
     }
 
