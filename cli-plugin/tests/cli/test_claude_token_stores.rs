@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use docker_jackin::token::store::Kept;
+use docker_jackin::token::store::{Kept, OpWish, WantedStore, Wish, choose};
 use insta::assert_snapshot;
 use secrecy::ExposeSecret;
 
@@ -126,6 +126,25 @@ fn scenario_63_a_named_store_that_cannot_be_used_says_what_to_do() {
       see what it says yourself: docker-credential-no list
     there is no D-Bus session that the Secret Service could be asked on
       log in to a session that has a keyring, or choose another store with --store
+    ");
+}
+
+#[test]
+fn what_only_1password_understands_is_refused_for_another_store() {
+    let machine = Machine::with(&[]);
+    let wish = Wish {
+        store: WantedStore::Age,
+        op: OpWish {
+            item_name: Some("x".to_owned()),
+            ..OpWish::default()
+        },
+        folder: machine.home.path().to_owned(),
+    };
+    let failure = choose(&wish, &machine.host()).err().unwrap();
+    assert_eq!(failure.exit_code(), 2);
+    assert_snapshot!(machine.told(&failure), @r"
+    --item-name is 1Password's, and --store names another store
+      leave out one of them
     ");
 }
 

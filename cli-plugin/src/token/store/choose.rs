@@ -94,6 +94,7 @@ pub struct Choice {
 /// # Errors
 /// The one that was named cannot be used.
 pub fn choose(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
+    require_fitting(wish)?;
     let store: Box<dyn Store> = match &wish.store {
         WantedStore::Auto if wish.op == OpWish::default() => return best(wish, host),
         WantedStore::Auto | WantedStore::Op => {
@@ -109,6 +110,32 @@ pub fn choose(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
         }
     };
     Ok(Choice { store, why: None })
+}
+
+/// What 1Password alone understands is not passed over in silence.
+fn require_fitting(wish: &Wish) -> Result<(), Failure> {
+    let OpWish {
+        vault,
+        account,
+        item_name,
+        item,
+        field,
+    } = &wish.op;
+    if matches!(wish.store, WantedStore::Auto | WantedStore::Op) {
+        return Ok(());
+    }
+    let flags = [
+        ("--vault", vault),
+        ("--account", account),
+        ("--item-name", item_name),
+        ("--item", item),
+        ("--field", field),
+    ];
+    let Some((flag, _)) = flags.iter().find(|(_, given)| given.is_some()) else {
+        return Ok(());
+    };
+    let message = format!("{flag} is 1Password's, and --store names another store");
+    Err(Failure::new(Kind::Usage, message).hint("leave out one of them"))
 }
 
 /// The best store that is there, found without a question to anybody.
