@@ -61,7 +61,7 @@ const ABOVE_THE_FILE: [&str; 8] = [
 
 /// What a long-lived token yields to: in its variable to the first four, and in
 /// the credentials file, where no variable can be set, to the others, too.
-const ABOVE_THE_TOKEN: [&str; 8] = [
+pub const ABOVE_THE_TOKEN: [&str; 8] = [
     AUTH_TOKEN,
     API_KEY,
     API_KEY_DESCRIPTOR,

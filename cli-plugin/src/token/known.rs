@@ -58,9 +58,11 @@ impl Known {
             let same = |found: &Fingerprint| *found == wired.fingerprint;
             wired.source == token.source && fingerprint.as_ref().is_none_or(same)
         };
+        let record = record.map(|record| [record.token, record.pending]);
+        let noted = record.into_iter().flatten().flatten();
         let checks = Checks::beside(&config.file);
         Self {
-            wired: record.and_then(|record| record.token).filter(about_it),
+            wired: noted.into_iter().find(about_it),
             check: fingerprint.as_ref().and_then(|found| checks.read(found)),
             scope,
             fingerprint,
@@ -74,18 +76,23 @@ impl Known {
     }
 }
 
-/// The command that gives a scope another token: by minting one where the
-/// present one was wired by us, else by naming another source.
-pub fn mending_command(scope: &Scope, wired: Option<&Wired>) -> String {
-    match (wired, TokenScope::of(scope)) {
-        (Some(_), Some(scope)) => format!(
-            "docker jackin workspace claude-token rotate {}",
-            scope.words()
-        ),
-        _ => format!(
+/// The command that gives a scope another token: by minting one, or by naming
+/// another source where the scope has no tokens of its own.
+pub fn mending_command(config: &Config, scope: &Scope) -> String {
+    let Some(scope) = TokenScope::of(scope) else {
+        return format!(
             "docker jackin config auth set oauth_token --agent claude{} --from SOURCE",
             scope.flags()
-        ),
+        );
+    };
+    let words = scope.words();
+    let slot = scope
+        .block(config)
+        .and_then(|block| block.oauth_token.as_ref());
+    match slot {
+        Some(_) => format!("docker jackin workspace claude-token rotate {words}"),
+        // It comes from a variable in [env].
+        None => format!("docker jackin workspace claude-token setup {words}"),
     }
 }
 
@@ -125,6 +132,7 @@ fn aside(file: &std::path::Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::token::record::{Made, Record};
+    use std::os::unix::fs::PermissionsExt;
 
     const SOURCE: &str = "file:/token";
 
@@ -204,25 +212,25 @@ mod tests {
 
     #[test]
     fn scenario_67_what_mends_a_token_is_a_command_for_its_scope() {
-        let wired = Wired {
-            kept: None,
-            source: String::new(),
-            made: Made::Adopted,
-            fingerprint: Fingerprint::of(&"".into()),
-            issued: None,
-            expires: None,
-        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        let text = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n\
+                    [workspaces.\"my app\".roles.web.claude]\noauth_token = \"file:/x\"\n";
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let host = crate::host::Host::new(folder.path(), folder.path(), []);
+        let config = crate::config::load(&file, &host).unwrap();
         let role = Scope::WorkspaceRole("my app".to_owned(), "web".to_owned());
         assert_eq!(
-            mending_command(&role, Some(&wired)),
+            mending_command(&config, &role),
             "docker jackin workspace claude-token rotate 'my app' --role web"
         );
         assert_eq!(
-            mending_command(&role, None),
-            "docker jackin config auth set oauth_token --agent claude --workspace 'my app' --role web --from SOURCE"
+            mending_command(&config, &Scope::Workspace("my app".to_owned())),
+            "docker jackin workspace claude-token setup 'my app'"
         );
         assert_eq!(
-            mending_command(&Scope::Global, None),
+            mending_command(&config, &Scope::Global),
             "docker jackin config auth set oauth_token --agent claude --from SOURCE"
         );
         assert_eq!(

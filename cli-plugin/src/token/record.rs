@@ -176,6 +176,22 @@ impl Records {
         Ok(record)
     }
 
+    /// The scopes that there are records of, of workspaces that are gone, too;
+    /// of a record that cannot be read it is not known.
+    pub fn scopes(&self) -> Vec<TokenScope> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let records = entries.filter_map(|entry| {
+            let file = entry.path();
+            let is_record = file.extension().is_some_and(|end| end == "json");
+            let text = read_small(&file).ok().filter(|_| is_record)?;
+            let record: Record = serde_json::from_slice(&text).ok()?;
+            Some(record.scope)
+        });
+        let mut scopes: Vec<_> = records.collect();
+        scopes.sort();
+        scopes
+    }
+
     /// Writes a scope's record, or removes one that has become empty.
     ///
     /// # Errors

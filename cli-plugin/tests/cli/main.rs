@@ -6,6 +6,7 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
+mod claude_token_scene;
 mod config_scene;
 mod environment;
 mod keyring_session;
@@ -14,6 +15,7 @@ mod op_scene;
 mod stand_in_claude;
 mod stand_in_engine;
 mod terminal;
+mod test_claude_token_doctor;
 mod test_claude_token_keyring;
 mod test_claude_token_launch;
 mod test_claude_token_op;

@@ -3,92 +3,18 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use docker_jackin::token::check::{Check, Checks, Verdict};
-use docker_jackin::token::record::{Made, Record, Records, Wired};
-use docker_jackin::token::{Fingerprint, TokenScope};
+use docker_jackin::token::check::Verdict;
+use docker_jackin::token::record::Records;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::claude_token_scene::{
+    TOKEN, checks, config_file, fingerprint, machine, said_before, scope, wait_until, wire, wire_as,
+};
 use crate::environment::{Outcome, TestEnvironment};
 use crate::stand_in_claude::{noted, tell, with_claude};
 use crate::terminal::Terminal;
-
-/// A token that is none of anybody's.
-const TOKEN: &str = "sk-ant-oat01-canary-of-the-launch-0123456789abcdefghijklmnopqrstuv";
-
-/// A workspace around the home folder whose token is read from a file, and a
-/// role with another.
-fn machine() -> TestEnvironment {
-    let environment = TestEnvironment::new("1.45");
-    let home = environment.home().display().to_string();
-    environment.configure(&format!(
-        r#"
-[roles.web]
-image = "acme/web:1"
-agents = ["claude"]
-[workspaces.my-app]
-workdir = "{home}"
-mounts = [{{ src = ".", dst = "/workspace" }}]
-[workspaces.my-app.claude]
-auth_forward = "oauth_token"
-oauth_token = "file:{home}/token"
-"#
-    ));
-    environment.write("token", TOKEN);
-    environment
-}
-
-fn config_file(environment: &TestEnvironment) -> PathBuf {
-    environment.home().join(".docker/jackin/config.toml")
-}
-
-fn checks(environment: &TestEnvironment) -> Checks {
-    Checks::beside(&config_file(environment))
-}
-
-fn fingerprint() -> Fingerprint {
-    Fingerprint::of(&TOKEN.into())
-}
-
-fn scope() -> TokenScope {
-    TokenScope {
-        workspace: "my-app".to_owned(),
-        role: None,
-    }
-}
-
-/// What was said of the token these hours ago.
-fn said_before(environment: &TestEnvironment, verdict: Verdict, hours: i64) {
-    let at = Timestamp::now() - SignedDuration::from_hours(hours);
-    let check = Check::new(verdict, at);
-    checks(environment).keep(&fingerprint(), check).unwrap();
-}
-
-/// Writes down a token of ours that ends after so many days and a bit.
-fn wire(environment: &TestEnvironment, days: i64) {
-    let now = Timestamp::now();
-    wire_as(
-        environment,
-        Some(now - SignedDuration::from_hours(24)),
-        Some(now + SignedDuration::from_hours(24 * days) + SignedDuration::from_secs(330)),
-    );
-}
-
-fn wire_as(environment: &TestEnvironment, issued: Option<Timestamp>, expires: Option<Timestamp>) {
-    let mut record = Record::new(scope());
-    record.token = Some(Wired {
-        kept: None,
-        source: format!("file:{}/token", environment.home().display()),
-        made: Made::Ours,
-        fingerprint: fingerprint(),
-        issued,
-        expires,
-    });
-    let records = Records::beside(&config_file(environment));
-    records.write(&record).unwrap();
-}
 
 fn launch(environment: &TestEnvironment) -> Outcome {
     let outcome = environment.run(&["run", "web"]);
@@ -101,15 +27,6 @@ fn line(environment: &TestEnvironment) -> String {
     let outcome = launch(environment);
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     outcome.stderr
-}
-
-/// Waits until something is so, and for no longer than a patient person.
-fn wait_until(what: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !what() {
-        assert!(Instant::now() < until, "it never came");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -312,7 +229,6 @@ fn scenario_68_without_claude_nobody_is_asked_and_a_known_refusal_still_holds() 
     said_before(&environment, Verdict::Refused, 100);
     let outcome = launch(&environment);
     assert_eq!(outcome.code, 125, "{}", outcome.stderr);
-    let mends =
-        "docker jackin config auth set oauth_token --agent claude --workspace my-app --from SOURCE";
+    let mends = "docker jackin workspace claude-token rotate my-app\n";
     assert!(outcome.stderr.contains(mends), "{}", outcome.stderr);
 }

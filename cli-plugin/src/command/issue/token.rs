@@ -36,11 +36,11 @@ pub(in crate::command) fn watch(
 ) -> Option<TokenWatch> {
     let token = prepared.token.take()?;
     let known = Known::of(config, &token);
-    let warning = tell(&known, &token, &mut prepared.lines, now);
+    let warning = tell(config, &known, &token, &mut prepared.lines, now);
     prepared.warnings.extend(warning);
     prepared.warnings.extend(put_aside(config, &known));
     let moment = Timestamp::try_from(now).ok()?;
-    let refused = refused(&token, &known);
+    let refused = refused(config, &token);
     let asks = match &known.check {
         Some(check) => check.verdict == Verdict::Refused || check.is_stale(moment),
         None => true,
@@ -64,7 +64,7 @@ pub(in crate::command) fn look(config: &Config, rehearsed: &mut Rehearsed, now: 
         return;
     };
     let known = Known::of(config, &token);
-    let warning = tell(&known, &token, &mut rehearsed.lines, now);
+    let warning = tell(config, &known, &token, &mut rehearsed.lines, now);
     rehearsed.warnings.extend(warning);
     let broken = known.broken.as_ref().map(ToString::to_string);
     rehearsed.warnings.extend(broken);
@@ -113,6 +113,7 @@ impl TokenWatch {
 
 /// Says when the token ends, and what to do where that is near.
 fn tell(
+    config: &Config,
     known: &Known,
     token: &Delivered,
     lines: &mut [AuthLine],
@@ -129,7 +130,7 @@ fn tell(
             "Claude's token of {} {verb} {}; replace it: {}",
             token.scope,
             span::from_now(ends, now),
-            mending_command(&token.scope, known.wired.as_ref())
+            mending_command(config, &token.scope)
         )
     })
 }
@@ -145,10 +146,10 @@ fn put_aside(config: &Config, known: &Known) -> Option<String> {
     ))
 }
 
-fn refused(token: &Delivered, known: &Known) -> Failure {
+fn refused(config: &Config, token: &Delivered) -> Failure {
     let scope = &token.scope;
     let message = format!("the vendor refuses Claude's token of {scope}");
-    let mending = mending_command(scope, known.wired.as_ref());
+    let mending = mending_command(config, scope);
     Failure::new(Kind::Configuration, message)
         .hint(format!("replace it:     {mending}"))
         .hint(format!("ask once more:  {}", doctor_command(scope)))
