@@ -39,6 +39,10 @@ pub use helper::{Credential, NoHelper};
 pub use host_variable::Shell;
 pub(crate) use interrupt::Watch;
 pub use keyring::{Item, KeyringTrouble, NoItem};
+pub(crate) use op::{
+    Ambient as OpAmbient, PROGRAM as OP, ambient as op_ambient, environment as op_environment,
+    why_not as why_op_does_not,
+};
 pub use op::{NoReference, OpTrouble, Reference};
 pub(crate) use program::{find as find_program, whole_environment};
 pub use reading::{Wanted, read_all, read_without_asking};

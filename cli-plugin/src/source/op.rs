@@ -1,15 +1,20 @@
 //! `op://vault/item/[section/]field`: a field of 1Password, by reference.
 
+mod environment;
 mod read;
 mod session;
 mod trouble;
 
 use std::fmt;
 
+pub(crate) use environment::{Ambient, ambient, environment};
+pub(crate) use read::why_not;
 pub use trouble::OpTrouble;
 
+use crate::config::Written;
+
 /// 1Password's command line.
-pub(super) const PROGRAM: &str = "op";
+pub(crate) const PROGRAM: &str = "op";
 
 /// How a reference begins.
 pub(super) const SCHEME: &str = "op://";
@@ -72,6 +77,19 @@ pub enum NoReference {
 }
 
 impl Reference {
+    /// The reference that was written; `None` for a source of another kind.
+    ///
+    /// # Errors
+    /// It could be taken for something else by `op`.
+    pub(crate) fn of(written: &Written) -> Result<Option<Self>, NoReference> {
+        match written {
+            Written::Op { reference, account } => {
+                Self::parse(reference, account.as_deref()).map(Some)
+            }
+            Written::Text(_) | Written::Command(_) => Ok(None),
+        }
+    }
+
     /// Checks a reference before anything is run with it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod choose;
 mod helper;
 mod keychain;
 mod name;
+mod op;
 mod plain;
 mod program;
 mod secret_service;
@@ -146,7 +147,7 @@ impl Kept {
     /// It is not ours, or the store refuses.
     pub fn remove(&self, host: &Host) -> Result<(), Failure> {
         match self {
-            Self::Op { .. } => Err(Failure::new(Kind::Internal, "not built yet")),
+            Self::Op { .. } => op::remove(self, host),
             Self::Helper { name, server } => helper::remove(name, server, host),
             Self::SecretService { service, account } => {
                 secret_service::remove(service, account, host)
@@ -164,7 +165,8 @@ impl Kept {
     /// edit of the configuration removes.
     pub fn removal_command(&self) -> Option<String> {
         Some(match self {
-            Self::Op { .. } | Self::Plain => return None,
+            Self::Op { .. } => return op::removal_command(self),
+            Self::Plain => return None,
             Self::Helper { name, server } => helper::removal_command(name, server),
             Self::SecretService { service, account } => {
                 secret_service::removal_command(service, account)

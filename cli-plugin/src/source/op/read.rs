@@ -7,46 +7,13 @@
 use secrecy::SecretString;
 
 use super::super::ask::{self, Trouble};
+use super::super::child::Answer;
 use super::super::interrupt::Watch;
 use super::super::program;
 use super::super::words;
+use super::environment::environment;
 use super::{OpTrouble, PROGRAM, Reference};
 use crate::host::Host;
-
-/// Variables by which `op` finds its session, the app, the screen and the
-/// network. The rest of the shell, with all other secrets in it, is not its
-/// business.
-const VARIABLES: [&str; 22] = [
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "TMPDIR",
-    "TZ",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "XAUTHORITY",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "WSL_DISTRO_NAME",
-    "WSL_INTEROP",
-    "WSLENV",
-];
-
-/// The same by their beginnings.
-const FAMILIES: [&str; 3] = ["OP_", "XDG_", "LC_"];
-
-/// What changes the form of what it prints.
-/// <https://developer.1password.com/docs/cli/environment-variables>
-const UNWANTED: [&str; 2] = ["OP_FORMAT", "OP_DEBUG"];
 
 impl Reference {
     /// Asks `op` for the value.
@@ -61,22 +28,25 @@ impl Reference {
         let answer = ask::Program {
             file: &program,
             arguments: arguments.iter().map(String::as_str).collect(),
-            variables: program::environment(host, is_for_op),
+            variables: environment(host, self.account()),
             input: None,
         }
         .ask(host, patience, watch)?;
         if answer.status.success() {
             return ask::text(&answer.output);
         }
-        if let Some(trouble) = OpTrouble::of(&answer.complaint) {
-            return Err(trouble.into());
-        }
-        let said = words::first_line(&answer.complaint, &answer.output, &self.to_string());
-        Err(ask::failed(
-            answer.status,
-            said.as_deref().map(without_stamp),
-        ))
+        Err(why_not(&answer, &self.to_string()))
     }
+}
+
+/// Why `op`, which was given no secret, did not do it; `known` is what may be
+/// repeated of its words.
+pub(crate) fn why_not(answer: &Answer, known: &str) -> Trouble {
+    if let Some(trouble) = OpTrouble::of(&answer.complaint) {
+        return trouble.into();
+    }
+    let said = words::first_line(&answer.complaint, &answer.output, known);
+    ask::failed(answer.status, said.as_deref().map(without_stamp))
 }
 
 impl Reference {
@@ -96,11 +66,6 @@ fn without_stamp(said: &str) -> String {
         *word == "[ERROR]" || word.chars().all(|c| c.is_ascii_digit() || "/:".contains(c))
     };
     words.skip_while(is_stamp).collect::<Vec<_>>().join(" ")
-}
-
-pub(super) fn is_for_op(name: &str) -> bool {
-    let of_family = FAMILIES.iter().any(|family| name.starts_with(family));
-    (of_family || VARIABLES.contains(&name)) && !UNWANTED.contains(&name)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::ask::{self, Patience, Trouble};
 use super::super::interrupt::Watch;
 use super::super::program;
-use super::read::is_for_op;
+use super::environment::environment;
 use super::{OpTrouble, PROGRAM, Reference};
 use crate::host::Host;
 
@@ -30,7 +30,7 @@ impl Reference {
         let answer = ask::Program {
             file: &program,
             arguments,
-            variables: program::environment(host, is_for_op),
+            variables: environment(host, self.account()),
             input: None,
         }
         .ask(host, Patience(limit), &watch)?;

@@ -36,9 +36,15 @@ pub enum OpTrouble {
     /// A token or a session that 1Password does not take.
     #[error("1Password does not accept the session or token of this shell")]
     Unauthorized,
-    /// The account may not read it.
-    #[error("this account of 1Password may not read it")]
+    /// The account may not do it.
+    #[error("this account of 1Password may not do that")]
     Forbidden,
+    /// A service account is asked without a vault.
+    #[error("1Password's service accounts want the vault named")]
+    VaultWanted,
+    /// What was to be kept is no item to 1Password.
+    #[error("1Password does not take the item as it is")]
+    Invalid,
     /// Too many requests.
     #[error("1Password refuses further requests for a while")]
     RateLimit,
@@ -46,10 +52,10 @@ pub enum OpTrouble {
 
 /// Parts of what `op` says, as versions 2.30 to 2.39 do, in lower case. The
 /// first that is found counts, so the narrower ones come first.
-const SAID: [(&str, OpTrouble); 29] = {
+const SAID: [(&str, OpTrouble); 42] = {
     use OpTrouble::{
-        Ambiguous, App, Characters, Forbidden, NoAccount, NoField, NoItem, NoVault, NotApproved,
-        NotSignedIn, RateLimit, Unauthorized,
+        Ambiguous, App, Characters, Forbidden, Invalid, NoAccount, NoField, NoItem, NoVault,
+        NotApproved, NotSignedIn, RateLimit, Unauthorized, VaultWanted,
     };
     [
         ("invalid secret reference", Characters),
@@ -66,34 +72,50 @@ const SAID: [(&str, OpTrouble); 29] = {
         ("authorization timeout", NotApproved),
         ("authorization was denied", NotApproved),
         ("connecting to desktop app", App),
+        ("couldn't connect to the 1password desktop app", App),
         ("requestdelegatedsession", App),
         ("no account found for filter", NoAccount),
         ("found no account for filter", NoAccount),
+        ("found no accounts for filter", NoAccount),
         ("not currently signed in", NotSignedIn),
         ("is not signed in", NotSignedIn),
         ("could not find session token", NotSignedIn),
+        ("no active session found", NotSignedIn),
         ("session expired", NotSignedIn),
         ("no accounts configured", NotSignedIn),
         ("add an account manually with 'op account add'", NotSignedIn),
         ("decodesacredentials", Unauthorized),
+        ("decodesaccredentials", Unauthorized),
+        (
+            "service account token set, but not authenticated",
+            Unauthorized,
+        ),
+        ("unrecognized auth type", Unauthorized),
+        ("aren't authorized to perform", Forbidden),
         ("(401)", Unauthorized),
         ("(403)", Forbidden),
         ("do not have permission", Forbidden),
+        ("couldn't update the item", Forbidden),
+        ("a vault query must be provided", VaultWanted),
         ("(429)", RateLimit),
         ("too many requests", RateLimit),
+        ("has been rate-limited", RateLimit),
+        ("invalid json", Invalid),
+        ("couldn't validate the item", Invalid),
+        ("'--category' flag", Invalid),
     ]
 };
 
 impl OpTrouble {
     /// What `op` complained about; `None` for words that are not known.
-    pub(super) fn of(complaint: &[u8]) -> Option<Self> {
+    pub(crate) fn of(complaint: &[u8]) -> Option<Self> {
         let said = String::from_utf8_lossy(complaint).to_lowercase();
         let known = SAID.into_iter().find(|(part, _)| said.contains(part));
         known.map(|(_, trouble)| trouble)
     }
 
     /// What to do next.
-    pub(in crate::source) fn hint(self) -> &'static str {
+    pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotInstalled => {
                 "install `op`: https://developer.1password.com/docs/cli/get-started"
@@ -112,7 +134,9 @@ impl OpTrouble {
             Self::Ambiguous => "name it by its ID, which `op item list` and `op vault list` show",
             Self::Characters => "name it by its ID, which `op item get` shows",
             Self::Unauthorized => "run `op signin`, or renew OP_SERVICE_ACCOUNT_TOKEN",
-            Self::Forbidden => "let the account read the vault, or name another account",
+            Self::Forbidden => "let the account use the vault, or name another account",
+            Self::VaultWanted => "name the vault; `op vault list` shows them",
+            Self::Invalid => "update `op`: 2.30 or later is wanted",
             Self::RateLimit => "wait a while; `op service-account ratelimit` shows how long",
         }
     }
@@ -121,6 +145,49 @@ impl OpTrouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scenario_63_what_op_says_of_a_write_is_told_apart() {
+        use OpTrouble as T;
+        for (said, meant) in [
+            (
+                "[ERROR] 1Password CLI couldn't connect to the 1Password desktop app. To fix this, update the 1Password app",
+                T::App,
+            ),
+            (
+                "[ERROR] 2026/05/05 (101) You do not have permission to perform this action",
+                T::Forbidden,
+            ),
+            (
+                "[ERROR] (401) Unauthorized: You aren't authorized to perform this action.",
+                T::Forbidden,
+            ),
+            ("[ERROR] Couldn't update the item.", T::Forbidden),
+            ("[ERROR] failed to DecodeSACCredentials", T::Unauthorized),
+            (
+                "[ERROR] a vault query must be provided when this command is called by a service account.",
+                T::VaultWanted,
+            ),
+            (
+                "[ERROR] Too many requests. Your client has been rate-limited.",
+                T::RateLimit,
+            ),
+            (
+                "[ERROR] unable to process line 1: could not find item to edit",
+                T::NoItem,
+            ),
+            (
+                "[ERROR] unable to process line 1: invalid JSON in piped input",
+                T::Invalid,
+            ),
+            (
+                "[ERROR] Validation: (validateVaultItem failed to Validate), Couldn't validate the item: \"[ItemValidator] has found 1 errors\"",
+                T::Invalid,
+            ),
+        ] {
+            assert_eq!(OpTrouble::of(said.as_bytes()), Some(meant), "{said}");
+        }
+    }
 
     /// As `op` 2.3x wrote it, with other names.
     #[test]

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::helper::PASS;
+use super::op::{self, OpStore};
 use super::plain::Plain;
 use super::program::{GLANCE, LOOK};
 use super::{Store, age_file, helper, keychain, secret_service};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::host::Host;
 use crate::source::keychain::SECURITY;
 use crate::terminal::show_warning;
@@ -97,9 +98,7 @@ pub fn choose(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
     require_fitting(wish)?;
     let store: Box<dyn Store> = match &wish.store {
         WantedStore::Auto if wish.op == OpWish::default() => return best(wish, host),
-        WantedStore::Auto | WantedStore::Op => {
-            return Err(Failure::new(Kind::Internal, "not built yet"));
-        }
+        WantedStore::Auto | WantedStore::Op => Box::new(OpStore::open(&wish.op, host)?),
         WantedStore::Helper(name) => Box::new(helper::open(name, host, LOOK)?),
         WantedStore::SecretService => Box::new(secret_service::open(host)?),
         WantedStore::Keychain => Box::new(keychain::open(Path::new(SECURITY), host, LOOK)?),
@@ -145,6 +144,11 @@ fn best(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
         Choice { store, why }
     };
     let mut passed = Vec::new();
+    let op = op::probe(&wish.op, host).and_then(|()| OpStore::open(&wish.op, host));
+    match op {
+        Ok(store) => return Ok(chosen(Box::new(store), "1Password can be used")),
+        Err(failure) => passed.push(failure.message),
+    }
     if cfg!(target_os = "macos") {
         match keychain::open(Path::new(SECURITY), host, GLANCE) {
             Ok(store) => return Ok(chosen(Box::new(store), "the Keychain is unlocked")),

@@ -82,7 +82,9 @@ impl Call<'_> {
     }
 
     fn vaults(&self) -> Value {
+        let wanted = self.arguments.flag("permission");
         let vaults = self.session.vaults.iter();
+        let vaults = vaults.filter(|vault| wanted.is_none() || vault["read"] != true);
         let vaults = vaults.map(|vault| json!({
             "id": vault["id"], "name": vault["name"], "content_version": 1,
             "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "items": 1,
