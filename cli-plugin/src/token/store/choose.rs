@@ -8,7 +8,7 @@ use super::op::{self, OpStore};
 use super::plain::Plain;
 use super::program::{GLANCE, LOOK};
 use super::{Store, age_file, helper, keychain, secret_service};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::source::keychain::SECURITY;
 use crate::terminal::show_warning;
