@@ -1,5 +1,7 @@
 //! What the user sees on stderr: colour on a terminal only, never a value.
 
+use std::io::Write;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::delivery::{AuthLine, Outlook};
@@ -30,5 +32,9 @@ pub fn show_warning(warning: &str) {
 /// Shows a failure with its hints.
 pub fn show_failure(failure: &Failure) {
     let style = AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}docker-jackin:{style:#} {failure}");
+    // Whose terminal is gone is told by the exit code alone.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{style}docker-jackin:{style:#} {failure}"
+    );
 }

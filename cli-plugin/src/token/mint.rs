@@ -69,8 +69,9 @@ pub fn require_terminal() -> Result<(), Failure> {
 pub fn mint(claude: &Claude, host: &Host, limit: Duration) -> Result<ClaudeToken, Failure> {
     require_terminal()?;
     keep_out_of_dumps();
-    let home = Home::make(host)?;
+    // Dropped last: a second signal ends us then.
     let watch = Watch::begin();
+    let home = Home::make(host)?;
     let failed = |error: std::io::Error| {
         let message = format!("failed to run `claude setup-token`: {error}");
         Failure::new(Kind::Internal, message)
@@ -89,7 +90,7 @@ pub fn mint(claude: &Claude, host: &Host, limit: Duration) -> Result<ClaudeToken
         return Err(cancelled(signal, unmade));
     }
     token
-        .inspect(|_| anstream::eprintln!("claude setup-token: the token was captured"))
+        .inspect(|_| words::say("claude setup-token: the token was captured"))
         .map_err(|missed| {
             let words = words::of(&mut model);
             words::show(&words);

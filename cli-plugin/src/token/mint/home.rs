@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +20,16 @@ const NAME: &str = "minting";
 
 /// After how long something is left there by somebody who was killed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What opens the user's browser. It outlives claude's session, at whose end
+/// the system ends all that is in it: the browser too, if it was started just
+/// for this.
+const OPENER: &str = "#!/bin/sh
+exec setsid -f \"$JACKIN_BROWSER\" \"$@\" < /dev/null > /dev/null 2>&1
+";
+
+/// In which variable it is told the browser.
+const BROWSER: &str = "JACKIN_BROWSER";
 
 /// A folder in memory that is the user's alone, and goes when it is dropped.
 ///
@@ -69,8 +80,42 @@ impl Home {
             // It writes for our model of a terminal, and not for the user's.
             ("TERM".into(), "xterm-256color".into()),
         ]);
+        if let Some((browser, opener)) = browser(host).zip(self.opener()) {
+            variables.retain(|(name, _)| name != "BROWSER");
+            variables.push((BROWSER.into(), browser));
+            variables.push(("BROWSER".into(), opener.into()));
+        }
         variables
     }
+
+    /// The program that opens the browser; `None` where there is none, and
+    /// claude does as it always does.
+    fn opener(&self) -> Option<PathBuf> {
+        let opener = self.folder().join("open-browser");
+        fs::write(&opener, OPENER).ok()?;
+        fs::set_permissions(&opener, fs::Permissions::from_mode(0o700)).ok()?;
+        Some(opener)
+    }
+}
+
+/// What opens a page for the user, on a system whose programs do so.
+fn browser(host: &Host) -> Option<OsString> {
+    let set = |name: &&str| {
+        let value = host.variable_os(name);
+        value.is_some_and(|value| !value.is_empty())
+    };
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let screens = ["DISPLAY", "WAYLAND_DISPLAY"];
+    let usual = || {
+        screens
+            .iter()
+            .any(|name| set(&name))
+            .then(|| "xdg-open".into())
+    };
+    let chosen = host.variable_os("BROWSER").filter(|_| set(&"BROWSER"));
+    chosen.map(ToOwned::to_owned).or_else(usual)
 }
 
 /// Removes what somebody left who was killed.

@@ -1,5 +1,7 @@
 //! claude's last words, for those who ask why there is no token.
 
+use std::io::Write;
+
 use anstyle::Style;
 
 use super::model::Model;
@@ -8,10 +10,14 @@ use super::picture::REDACTED;
 /// How many lines are shown at most.
 const SHOWN: usize = 12;
 
+/// With how many lines it has not come as far as a prompt.
+const FEW: usize = 3;
+
 /// How long they may be in an error, in characters.
 const SHORT: usize = 160;
 
-/// What stands on the screen, line by line, with nothing of a token.
+/// What stands on the screen, line by line, with nothing of a token, of the
+/// links, and of what was typed.
 pub(super) fn of(model: &mut Model) -> Vec<String> {
     let lines = model.lines();
     let links = model.notes().links.clone();
@@ -26,27 +32,46 @@ pub(super) fn of(model: &mut Model) -> Vec<String> {
         }
         None => line.text().iter().collect(),
     });
+    let typed = |line: &String| line.starts_with('│');
     let says_something = |line: &String| line.chars().any(char::is_alphanumeric);
-    let lines: Vec<String> = lines.filter(says_something).collect();
-    lines[lines.len().saturating_sub(SHOWN)..].to_vec()
+    let lines = lines.filter(|line| says_something(line) && !typed(line));
+    let mut lines: Vec<String> = lines
+        .filter(|line| !links.iter().any(|link| link.contains(line.as_str())))
+        .collect();
+    lines.dedup();
+    lines.split_off(lines.len().saturating_sub(SHOWN))
 }
 
 /// Leaves them on the terminal.
 pub(super) fn show(words: &[String]) {
     let style = Style::new().dimmed();
     for line in words {
-        anstream::eprintln!("{style}claude: {line}{style:#}");
+        say(&format!("{style}claude: {line}{style:#}"));
     }
 }
 
-/// The last of them, for an error: `: …`, or nothing.
+/// Says it on the terminal, which may be gone: nobody needs to know then.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Why it gave up, for an error, as far as it said so: `: …`, or nothing.
 pub(super) fn short(words: &[String]) -> String {
-    let Some(last) = words.last() else {
-        return String::new();
+    let failed = words.iter().position(|line| line.starts_with('✘'));
+    let why = match failed {
+        Some(failed) => &words[failed..],
+        // It came as far as a prompt, which is no reason.
+        None if words.len() > FEW => return String::new(),
+        None => words,
     };
-    let mut short: String = last.chars().take(SHORT).collect();
-    if short.len() < last.len() {
+    let why = why.join(" ");
+    let mut short: String = why.chars().take(SHORT).collect();
+    if short.len() < why.len() {
         short.push('…');
     }
-    format!(": {short}")
+    if short.is_empty() {
+        short
+    } else {
+        format!(": {short}")
+    }
 }
