@@ -54,6 +54,19 @@ impl Host {
         }
     }
 
+    /// The same machine with a variable set otherwise.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut variables = self.variables.clone();
+        variables.insert(name.into(), value.into());
+        Self {
+            variables,
+            home: self.home.clone(),
+            folder: self.folder.clone(),
+            uid: self.uid,
+        }
+    }
+
     /// A variable of the environment, as it is.
     pub fn variable_os(&self, name: &str) -> Option<&OsStr> {
         self.variables

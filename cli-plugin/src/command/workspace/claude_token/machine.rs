@@ -83,14 +83,16 @@ impl Means for Machine<'_> {
     }
 
     fn read(&self, written: Written) -> Result<SecretString, Failure> {
+        // What the daemon of `op` remembers may be older than what was stored.
+        let host = self.host.with("OP_CACHE", "false");
         let value = Value { written, line: 0 };
         let wanted = Wanted {
             value: &value,
             delivered_as: OAUTH_TOKEN,
-            shell: Shell::Live(self.host),
+            shell: Shell::Live(&host),
             at_launch: None,
         };
-        let mut read = read_all(self.host, &[wanted]);
+        let mut read = read_all(&host, &[wanted]);
         let nothing = || Failure::new(Kind::Internal, "the source was not read");
         let read = read.pop().ok_or_else(nothing)?;
         read.map_err(|error| {

@@ -152,3 +152,77 @@ fn field_in<'a>(item: &'a [u8], field: &Field) -> Option<Object<'a>> {
     let all: Vec<Object<'a>> = serde_json::from_str(object.get("fields")?.get()).ok()?;
     all.into_iter().find(|object| is(object, field))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn field() -> Field {
+        Field {
+            id: "it".to_owned(),
+            path: "it".to_owned(),
+        }
+    }
+
+    /// Any JSON that a field or an item might have.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let list = prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from);
+            let object = prop::collection::btree_map(".{0,6}", inner, 0..4);
+            prop_oneof![list, object.prop_map(|map| json!(map))]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn scenario_64_all_but_the_one_value_stays_as_it_was(
+            more in anything(),
+            others in prop::collection::vec(anything(), 0..4),
+            old in prop::option::of(anything()),
+            at in 0..4_usize,
+            pretty in any::<bool>(),
+        ) {
+            let other = |more: &Value| json!({ "id": "other", "value": more, "odd": "it" });
+            let mut fields: Vec<_> = others.iter().map(other).collect();
+            let mut it = json!({ "id": "it", "type": "CONCEALED", "more": more });
+            if let Some(old) = old {
+                it["value"] = old;
+            }
+            let at = at.min(fields.len());
+            fields.insert(at, it);
+            let item = json!({ "title": more, "fields": fields, "tags": others, "z": { "fields": [] } });
+            let text = if pretty { format!("{item:#}\n") } else { item.to_string() };
+            let edited = with_value(text.as_bytes(), &field(), b"\"new\"").unwrap();
+            let edited: Value = serde_json::from_slice(&edited).unwrap();
+            let mut expected = item;
+            expected["fields"][at]["value"] = json!("new");
+            prop_assert_eq!(edited, expected);
+        }
+    }
+
+    #[test]
+    fn scenario_64_what_has_no_such_field_or_two_of_them_is_not_edited() {
+        for fields in [
+            json!([]),
+            json!([{ "id": "it", "section": { "id": "s" } }]),
+            json!([{ "id": "it" }, { "id": "it" }]),
+            json!([{ "label": "it" }]),
+            json!("it"),
+        ] {
+            let item = json!({ "fields": fields }).to_string();
+            let edited = with_value(item.as_bytes(), &field(), b"1");
+            assert!(edited.is_none(), "{item}");
+        }
+        assert!(with_value(b"[]", &field(), b"1").is_none());
+        assert!(with_value(b"\xff", &field(), b"1").is_none());
+    }
+}
