@@ -101,11 +101,11 @@ impl Record {
             && self.left.is_empty()
     }
 
-    /// What is known about the token that comes from this source, told by
-    /// [`Source::identity`](crate::source::Source::identity).
-    pub fn of_source(&self, identity: &str) -> Option<&Wired> {
-        let known = [&self.token, &self.pending].into_iter().flatten();
-        known.into_iter().find(|wired| wired.source == identity)
+    /// What is known about the token of which this is true: it may be noted
+    /// as wired, or as about to be.
+    pub fn of(&self, is_it: impl Fn(&Wired) -> bool) -> Option<&Wired> {
+        let mut known = [&self.token, &self.pending].into_iter().flatten();
+        known.find(|wired| is_it(wired))
     }
 }
 

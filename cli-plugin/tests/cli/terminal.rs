@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -65,6 +65,22 @@ impl Terminal {
             .stderr(end())
             .spawn()
             .unwrap()
+    }
+
+    /// A command whose result goes into a pipe, while the person sees the
+    /// rest.
+    pub(crate) fn command(&self, environment: &TestEnvironment, words: &[&str]) -> Command {
+        let end = || self.program.try_clone().unwrap();
+        let mut command = environment.command(words);
+        command.stdin(end()).stderr(end());
+        command
+    }
+
+    /// Takes in all that is shown by now.
+    pub(crate) fn look(&mut self) {
+        while let Ok(chunk) = self.screen.recv_timeout(Duration::from_millis(100)) {
+            self.seen += &String::from_utf8_lossy(&chunk);
+        }
     }
 
     /// Waits until the screen shows it.

@@ -57,7 +57,7 @@ fn wired() -> StandIn {
 fn dates_are_known(machine: &StandIn, scope: &TokenScope) {
     let source = slot_identity(&machine.config(), scope).unwrap();
     let record = machine.record(scope);
-    let wired = record.of_source(&source).unwrap();
+    let wired = record.of(|wired| wired.source == source).unwrap();
     assert!(wired.expires.is_some());
 }
 

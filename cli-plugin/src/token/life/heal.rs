@@ -1,7 +1,7 @@
 //! What an earlier run left: learnt from the record and the configuration, and
 //! cleared away.
 
-use super::slot::slot_identity;
+use super::slot::is_in_slot;
 use super::uses::{refers, uses};
 use super::{Life, Step, Taken};
 use crate::config::{Config, Written};
@@ -32,13 +32,13 @@ impl Life<'_> {
         let record = &mut taken.record;
         let config = self.place.load()?;
         let before = record.clone();
-        let slot = slot_identity(&config, &record.scope);
-        let is_wired = |wired: &Wired| Some(&wired.source) == slot.as_ref();
+        let scope = record.scope.clone();
+        let is_wired = |wired: &Wired| is_in_slot(&config, &scope, wired);
         // Killed after the configuration was written: the new one is wired.
         if let Some(pending) = record.pending.take().filter(is_wired) {
             record.token = Some(pending);
         }
-        if let Some(unwired) = record.token.take_if(|token| !is_wired(token)) {
+        if let Some(unwired) = record.token.take_if(|token| !is_wired(&*token)) {
             leave(record, &unwired);
         }
         record.left.retain(|kept| uses(&config, kept).is_empty());

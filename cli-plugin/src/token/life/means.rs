@@ -95,10 +95,9 @@ impl fmt::Display for Step<'_> {
         match self {
             Self::Workspace { number, of, name } => write!(f, "[{number}/{of}] {name}"),
             Self::Failed(failure) => failure.fmt(f),
-            Self::Noting => Ok(()),
+            Self::Noting | Self::Wiring => Ok(()),
             Self::Storing(store) => write!(f, "storing the token in {store}"),
             Self::ReadingBack(source) => write!(f, "reading it back from {source}"),
-            Self::Wiring => f.write_str("writing the configuration"),
             Self::Removing(kept) => write!(f, "removing {kept}"),
             Self::Tidied(kept) => write!(f, "{kept}, which an earlier run had left, is gone"),
             Self::Untidy(kept, failure) => {

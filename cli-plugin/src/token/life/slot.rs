@@ -5,7 +5,8 @@ use crate::config::edit::{Draft, table_of, to_toml};
 use crate::config::{Config, Written};
 use crate::failure::{Failure, Kind};
 use crate::source::Source;
-use crate::token::TokenScope;
+use crate::token::record::Wired;
+use crate::token::{Fingerprint, TokenScope};
 
 /// What tells a source from another; what is none is like all that is none.
 pub(super) fn identity(written: &Written) -> String {
@@ -23,6 +24,18 @@ pub(super) fn slot_identity(config: &Config, scope: &TokenScope) -> Option<Strin
     slot_of(config, scope).map(identity)
 }
 
+/// Whether this token is what stands in the scope's slot.
+pub(super) fn is_in_slot(config: &Config, scope: &TokenScope, wired: &Wired) -> bool {
+    let Some(written) = slot_of(config, scope) else {
+        return false;
+    };
+    match Source::parse(written) {
+        // All plain values are alike by their source.
+        Ok(Source::Plain(value)) => Fingerprint::of(&value) == wired.fingerprint,
+        _ => identity(written) == wired.source,
+    }
+}
+
 /// Refuses a scope that has a token, or something that stands for one.
 ///
 /// # Errors
@@ -33,7 +46,7 @@ pub(super) fn require_unwired(config: &Config, scope: &TokenScope) -> Result<(),
     };
     let source = Source::shown(written);
     let words = scope.words();
-    let message = format!("{scope} has a token: {source}");
+    let message = format!("{scope} has a token already: {source}");
     Err(Failure::new(Kind::Usage, message)
         .hint(format!(
             "put a new one in its place: docker jackin workspace claude-token rotate {words}"

@@ -41,7 +41,6 @@ fn setup_stores_reads_back_wires_and_notes() {
     assert_snapshot!(without_ids(&machine, &machine.told()), @r"
     storing the token in the fake
     reading it back from helper:fake/ID
-    writing the configuration
     ");
     let record = machine.record(&scope(None));
     let token = record.token.unwrap();
@@ -81,7 +80,7 @@ fn what_is_wired_is_not_set_up_again() {
     assert_eq!(failure.kind, Kind::Usage);
     let told = without_ids(&machine, &failure.to_string());
     assert_snapshot!(told, @r"
-    workspace a has a token: helper:fake/ID
+    workspace a has a token already: helper:fake/ID
       put a new one in its place: docker jackin workspace claude-token rotate a
       or take it out first: docker jackin workspace claude-token revoke a
     ");
@@ -325,6 +324,7 @@ fn scenario_66_a_removal_that_fails_saves_nothing() {
     let told = without_ids(&machine, &failure.to_string());
     assert_snapshot!(told, @r"
     helper:fake/ID cannot be removed: the fake refuses
+      remove it yourself: printf %s ID | docker-credential-fake erase
       the token is wired as it was
     ");
     assert_eq!(

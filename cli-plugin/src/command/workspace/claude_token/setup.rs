@@ -53,7 +53,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["workspace", "role", "reuse"])]
     all: bool,
     /// One token for all of them, instead of one each.
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "workspace")]
     share: bool,
     #[arg(long, value_name = "SOURCE", help = REUSE)]
     reuse: Option<String>,
@@ -73,7 +73,7 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let machine = Machine::new(&place.host, Duration::from_secs(arguments.timeout));
     let life = Life::new(place, &machine);
     let Some(workspace) = &arguments.workspace else {
-        let wish = arguments.wish(&life)?;
+        let wish = arguments.wish(&life);
         if arguments.store.edits_an_item() && !arguments.share {
             let message = "an item holds one token, and --all makes several";
             return Err(Failure::new(Kind::Usage, message).hint("add --share, or leave out --item"));
@@ -88,7 +88,7 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
             "a token that was there is wired",
         ),
         None => (
-            life.setup(&scope, &arguments.wish(&life)?),
+            life.setup(&scope, &arguments.wish(&life)),
             "a new token is wired",
         ),
     };
@@ -98,13 +98,13 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
 }
 
 impl Arguments {
-    fn wish(&self, life: &Life<'_>) -> Result<Wish, Failure> {
-        let Given { store, op } = self.store.given()?;
-        Ok(Wish {
+    fn wish(&self, life: &Life<'_>) -> Wish {
+        let Given { store, op } = self.store.given();
+        Wish {
             store: store.unwrap_or(WantedStore::Auto),
             op,
             folder: life.folder().to_owned(),
-        })
+        }
     }
 
     /// The source that gives a token already.

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use crate::failure::{Failure, Kind};
 use crate::token::life::Given;
 use crate::token::store::{OpWish, WantedStore};
 
@@ -34,10 +33,7 @@ pub(super) struct StoreFlags {
 
 impl StoreFlags {
     /// What is wanted. To say something about 1Password is to want it.
-    ///
-    /// # Errors
-    /// Another store is named beside it.
-    pub(super) fn given(&self) -> Result<Given, Failure> {
+    pub(super) fn given(&self) -> Given {
         let op = OpWish {
             vault: self.vault.clone(),
             account: self.account.clone(),
@@ -45,17 +41,12 @@ impl StoreFlags {
             item: self.item.clone(),
             field: self.field.clone(),
         };
-        let store = match (&self.store, op == OpWish::default()) {
-            (None | Some(WantedStore::Auto | WantedStore::Op), false) => Some(WantedStore::Op),
-            (Some(_), false) => {
-                let message =
-                    "--vault, --account, --item-name, --item and --field are for 1Password";
-                return Err(Failure::new(Kind::Usage, message)
-                    .hint("leave them out, or say --store 1password"));
-            }
-            (store, true) => store.clone(),
+        let asks_for_it = op != OpWish::default();
+        let store = match &self.store {
+            None | Some(WantedStore::Auto) if asks_for_it => Some(WantedStore::Op),
+            store => store.clone(),
         };
-        Ok(Given { store, op })
+        Given { store, op }
     }
 
     /// Whether a user's own item is to be edited.
