@@ -100,9 +100,9 @@ fn the_keyring_is_taken_by_itself_where_it_is_unlocked_and_never_started_for_tha
     };
     assert_snapshot!(why(&session), @"secret-service:docker-jackin/my_20app_web-0123456789ab: the Secret Service is unlocked");
     session.lock();
-    assert_snapshot!(why(&session), @"age:~/.docker/jackin/tokens/my_20app_web.0123456789ab.age: nothing better can be used: the Secret Service is locked; `docker-credential-pass` is not in PATH");
+    assert_snapshot!(why(&session), @"age:~/.docker/jackin/tokens/my_20app_web.0123456789ab.age: nothing better can be used: failed to find 1Password: 1Password's command line `op` is not in PATH; the Secret Service is locked; `docker-credential-pass` is not in PATH");
     let session = KeyringSession::without_keyring(&PROGRAMS);
-    assert_snapshot!(why(&session), @"age:~/.docker/jackin/tokens/my_20app_web.0123456789ab.age: nothing better can be used: no Secret Service runs; `docker-credential-pass` is not in PATH");
+    assert_snapshot!(why(&session), @"age:~/.docker/jackin/tokens/my_20app_web.0123456789ab.age: nothing better can be used: failed to find 1Password: 1Password's command line `op` is not in PATH; no Secret Service runs; `docker-credential-pass` is not in PATH");
     assert!(!session.has_keyring());
     // Named, it is started, and has no keyring that anything could go to.
     assert_snapshot!(session.machine.refusal("secret-service"), @r"

@@ -88,7 +88,7 @@ fn the_best_store_that_is_there_is_taken_and_why() {
         text.replace(machine.home.path().to_str().unwrap(), "~")
     };
     let machine = Machine::with(&[]);
-    assert_snapshot!(shown(&machine), @"an encrypted file in ~/.docker/jackin/tokens, for the age identity ~/.local/share/docker-jackin/age-identity.txt: nothing better can be used: `secret-tool` is not in PATH; `docker-credential-pass` is not in PATH");
+    assert_snapshot!(shown(&machine), @"an encrypted file in ~/.docker/jackin/tokens, for the age identity ~/.local/share/docker-jackin/age-identity.txt: nothing better can be used: failed to find 1Password: 1Password's command line `op` is not in PATH; `secret-tool` is not in PATH; `docker-credential-pass` is not in PATH");
     // Nothing is made before there is a token to keep.
     assert!(!machine.home.path().join(".local").exists());
     let machine = Machine::with_pass();

@@ -137,33 +137,46 @@ fn require_fitting(wish: &Wish) -> Result<(), Failure> {
     Err(Failure::new(Kind::Usage, message).hint("leave out one of them"))
 }
 
+/// Looks whether a store can be used.
+type Look<'a> = &'a dyn Fn() -> Result<Box<dyn Store>, Failure>;
+
 /// The best store that is there, found without a question to anybody.
 fn best(wish: &Wish, host: &Host) -> Result<Choice, Failure> {
-    let chosen = |store: Box<dyn Store>, why: &str| {
-        let why = Some(why.to_owned());
-        Choice { store, why }
-    };
+    let keychain: Look<'_> = &|| Ok(Box::new(keychain::open(Path::new(SECURITY), host, GLANCE)?));
+    let of_this_system =
+        cfg!(target_os = "macos").then_some(("the Keychain is unlocked", keychain));
+    let of_any: [(&str, Look<'_>); 2] = [
+        ("the Secret Service is unlocked", &|| {
+            Ok(Box::new(secret_service::running(host)?))
+        }),
+        ("`pass` is initialised", &|| {
+            Ok(Box::new(helper::open(PASS, host, GLANCE)?))
+        }),
+    ];
+    let first: (&str, Look<'_>) = ("1Password can be used", &|| one_password(wish, host));
     let mut passed = Vec::new();
-    let op = op::probe(&wish.op, host).and_then(|()| OpStore::open(&wish.op, host));
-    match op {
-        Ok(store) => return Ok(chosen(Box::new(store), "1Password can be used")),
-        Err(failure) => passed.push(failure.message),
-    }
-    if cfg!(target_os = "macos") {
-        match keychain::open(Path::new(SECURITY), host, GLANCE) {
-            Ok(store) => return Ok(chosen(Box::new(store), "the Keychain is unlocked")),
+    for (why, look) in [first].into_iter().chain(of_this_system).chain(of_any) {
+        match look() {
+            Ok(store) => {
+                let why = Some(why.to_owned());
+                return Ok(Choice { store, why });
+            }
             Err(failure) => passed.push(failure.message),
         }
     }
-    match secret_service::running(host) {
-        Ok(store) => return Ok(chosen(Box::new(store), "the Secret Service is unlocked")),
-        Err(failure) => passed.push(failure.message),
+    let store = Box::new(age_file::open(&wish.folder, host)?);
+    let why = Some(format!("nothing better can be used: {}", passed.join("; ")));
+    Ok(Choice { store, why })
+}
+
+/// 1Password; who has it, and sees their token go elsewhere, is told why.
+fn one_password(wish: &Wish, host: &Host) -> Result<Box<dyn Store>, Failure> {
+    op::probe(&wish.op, host)?;
+    match OpStore::open(&wish.op, host) {
+        Ok(store) => Ok(Box::new(store)),
+        Err(failure) => {
+            show_warning(&format!("1Password is not taken: {failure}"));
+            Err(failure)
+        }
     }
-    match helper::open(PASS, host, GLANCE) {
-        Ok(store) => return Ok(chosen(Box::new(store), "`pass` is initialised")),
-        Err(failure) => passed.push(failure.message),
-    }
-    let store = age_file::open(&wish.folder, host)?;
-    let why = format!("nothing better can be used: {}", passed.join("; "));
-    Ok(chosen(Box::new(store), &why))
 }
