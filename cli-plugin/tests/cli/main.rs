@@ -18,6 +18,7 @@ mod terminal;
 mod test_claude_token_all;
 mod test_claude_token_crash;
 mod test_claude_token_doctor;
+mod test_claude_token_kept;
 mod test_claude_token_keyring;
 mod test_claude_token_launch;
 mod test_claude_token_op;
