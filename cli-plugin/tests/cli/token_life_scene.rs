@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 
 use crate::environment::TestEnvironment;
+use crate::op_scene::OpScene;
 use crate::stand_in_claude::{noted, tell, with_claude};
 use crate::terminal::Terminal;
 
@@ -83,6 +84,17 @@ impl Scene {
         tell(&scene.environment, "behaviour", "callback");
         scene.mints('a');
         scene
+    }
+
+    /// One with 1Password, whose user has an account of their own and one of
+    /// their work, and items in both.
+    pub(crate) fn with_op() -> (Self, OpScene) {
+        let mut scene = Self::new();
+        let home = scene.environment.home();
+        let op = OpScene::new(&home.join("op"), &home.join("bin"));
+        let folder = op.folder().to_str().unwrap().to_owned();
+        scene.environment = scene.environment.variable("OP_STAND_IN", &folder);
+        (scene, op)
     }
 
     /// The token that is minted next.
