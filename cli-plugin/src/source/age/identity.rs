@@ -66,12 +66,20 @@ impl NoIdentity {
 
 /// Where the user's identity is, or is to be.
 pub(crate) fn place(host: &Host) -> PathBuf {
-    let absolute = |name| host.path_variable(name).filter(|path| path.is_absolute());
-    absolute(VARIABLE).unwrap_or_else(|| {
-        let data = absolute("XDG_DATA_HOME");
+    named(host).unwrap_or_else(|| {
+        let data = absolute("XDG_DATA_HOME", host);
         let data = data.unwrap_or_else(|| host.home().join(".local/share"));
         data.join(PLACE)
     })
+}
+
+/// Where it is, if the user said so.
+pub(crate) fn named(host: &Host) -> Option<PathBuf> {
+    absolute(VARIABLE, host)
+}
+
+fn absolute(name: &str, host: &Host) -> Option<PathBuf> {
+    host.path_variable(name).filter(|path| path.is_absolute())
 }
 
 /// The identities in a file of the user's own.

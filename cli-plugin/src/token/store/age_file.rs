@@ -28,6 +28,9 @@ const ENDING: &str = "age";
 pub(super) struct AgeFile {
     folder: PathBuf,
     identity: PathBuf,
+    /// Whether the user said where the identity is. It is somewhere then, and
+    /// another one in its place would be a mistake.
+    named: bool,
     uid: u32,
 }
 
@@ -48,6 +51,7 @@ pub(super) fn open(folder: &Path, host: &Host) -> Result<AgeFile, Failure> {
     let store = AgeFile {
         folder: folder.join(FOLDER),
         identity: identity::place(host),
+        named: identity::named(host).is_some(),
         uid: host.uid(),
     };
     store.read_identity()?;
@@ -57,14 +61,23 @@ pub(super) fn open(folder: &Path, host: &Host) -> Result<AgeFile, Failure> {
 impl AgeFile {
     /// The identity; `None` when there is none yet.
     fn read_identity(&self) -> Result<Option<Identity>, Failure> {
-        match identity::read(&self.identity, self.uid) {
-            Ok(identities) => Ok(identities.into_iter().next()),
-            Err(NoIdentity::Unreadable { error, .. })
-                if error.kind() == io::ErrorKind::NotFound =>
-            {
-                Ok(None)
+        let trouble = match identity::read(&self.identity, self.uid) {
+            Ok(identities) => return Ok(identities.into_iter().next()),
+            Err(trouble) => trouble,
+        };
+        let failure = Failure::new(Kind::Configuration, &trouble).hint(trouble.hint());
+        match trouble {
+            NoIdentity::Unreadable { path, error } if error.kind() == io::ErrorKind::NotFound => {
+                if !self.named {
+                    return Ok(None);
+                }
+                let path = path.to_string_lossy();
+                Err(failure.hint(format!(
+                    "or make one: age-keygen -o {}",
+                    shell_words::quote(&path)
+                )))
             }
-            Err(trouble) => Err(Failure::new(Kind::Configuration, &trouble).hint(trouble.hint())),
+            _ => Err(failure),
         }
     }
 

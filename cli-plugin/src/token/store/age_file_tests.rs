@@ -68,3 +68,21 @@ fn scenario_63_a_place_that_is_taken_is_not_written_over() {
     assert_snapshot!(told(&failure, home), @"failed to write ~/tokens/a.0123456789ab.age: File exists (os error 17)");
     assert_eq!(fs::read(&file).unwrap(), b"mine");
 }
+
+#[test]
+fn scenario_63_no_identity_is_made_where_the_user_says_that_theirs_is() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let place = home.join("stick/keys.txt");
+    let named = [(
+        identity::VARIABLE.to_owned(),
+        place.to_str().unwrap().to_owned(),
+    )];
+    let failure = open(home, &Host::new(home, "/", named)).err().unwrap();
+    assert_snapshot!(told(&failure, home), @r"
+    the age identity ~/stick/keys.txt cannot be read: No such file or directory (os error 2)
+      bring the identity back from a backup, or name its file in DOCKER_JACKIN_AGE_IDENTITY
+      or make one: age-keygen -o ~/stick/keys.txt
+    ");
+    assert!(!place.exists());
+}
