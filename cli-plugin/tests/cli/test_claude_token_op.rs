@@ -2,10 +2,14 @@
 
 use std::process::{Command, Stdio};
 
+use insta::assert_snapshot;
 use serde_json::json;
 
-use super::environment::TestEnvironment;
-use super::op_scene::{MY_ACCOUNT, MY_PRIVATE, OpScene};
+use crate::environment::TestEnvironment;
+use crate::op_scene::{
+    MY_ACCOUNT, MY_PRIVATE, OpScene, SERVICE_TOKEN, WORK_ACCOUNT, WORK_PRIVATE, WORK_SHARED,
+};
+use crate::token_life_scene::{CONFIG, Scene, token};
 
 /// A call of the stand-in itself.
 fn call(scene: &OpScene, arguments: &[&str], input: Option<&str>, more: &str) -> (i32, String) {
@@ -108,4 +112,362 @@ fn the_stand_in_refuses_what_no_program_of_ours_may_do() {
             "{arguments:?}: {said}"
         );
     }
+}
+
+/// A user with 1Password, `claude` and a terminal.
+fn machine(variables: &[(&str, &str)]) -> (Scene, OpScene) {
+    let Scene { mut environment } = Scene::new();
+    let home = environment.home().to_owned();
+    let op = OpScene::new(&home.join("op"), &home.join("bin"));
+    environment = environment.variable("OP_STAND_IN", op.folder().to_str().unwrap());
+    for (name, value) in variables {
+        environment = environment.variable(name, value);
+    }
+    (Scene { environment }, op)
+}
+
+/// The first letters of the tokens that it keeps, sorted.
+fn letters(op: &OpScene) -> String {
+    let kept = op.all_kept();
+    let fields = kept
+        .iter()
+        .flat_map(|kept| kept["item"]["fields"].as_array().unwrap());
+    let values = fields.filter_map(|field| field["value"].as_str());
+    let mut letters: Vec<_> = values
+        .filter_map(|value| value.strip_prefix("sk-ant-oat01-")?.chars().next())
+        .collect();
+    letters.sort_unstable();
+    letters.into_iter().collect()
+}
+
+/// An item of the user's.
+fn mine(category: &str) -> serde_json::Value {
+    json!({
+        "id": "mineaaaaaaaaaaaaaaaaaaaaaa", "title": "Mine", "category": category, "tags": ["own"],
+        "fields": [
+            { "id": "credential", "type": "CONCEALED", "label": "credential", "value": "before" },
+            { "id": "other", "type": "STRING", "label": "other", "value": "stays" },
+        ],
+    })
+}
+
+const WORK: &str = "--account work.1password.com";
+
+#[test]
+fn scenario_65_a_token_lives_in_1password_in_the_account_that_was_named() {
+    let (scene, op) = machine(&[
+        ("OP_SERVICE_ACCOUNT_TOKEN", SERVICE_TOKEN),
+        ("OP_FORMAT", "x"),
+    ]);
+    let came = scene.give(&format!("setup a --vault shared --item-name Title {WORK}"));
+    assert_snapshot!(came.result(), @r#"
+    workspace a: a new token is wired
+      store        1Password, vault Shared of work.1password.com
+      source       op://worksharedaaaaaaaaaaaaaaaa/newxxxxxxxxxxxxxxxxxxxxxaa/credential in account WORKACCOUNTAAAAAAAAAAAAAAA
+      fingerprint  sha256 d959d7f7b831…
+      issued       <date>
+      expires      <date> (in 365 days)
+      configured   auth_forward = "oauth_token" in [workspaces.a.claude]
+    next: docker jackin run --workspace a ROLE
+    "#);
+    assert!(
+        came.screen
+            .contains("storing the token in 1Password, vault Shared of work"),
+        "{}",
+        came.all()
+    );
+    let made = op.all_kept();
+    assert_eq!((made.len(), letters(&op).as_str()), (1, "a"));
+    let made = &made[0];
+    assert_eq!(
+        (&made["account"], &made["item"]["vault"]["id"]),
+        (&json!(WORK_ACCOUNT), &json!(WORK_SHARED))
+    );
+    assert!(
+        made["item"]["title"]
+            .as_str()
+            .unwrap()
+            .starts_with("Title ")
+    );
+    let id = made["item"]["id"].as_str().unwrap();
+    let wired =
+        format!("{{ op = \"op://{WORK_SHARED}/{id}/credential\", account = \"{WORK_ACCOUNT}\" }}");
+    assert!(scene.text().contains(&wired), "{}", scene.text());
+    assert!(scene.resolves("a"));
+    scene.mints('b');
+    op.forget_calls();
+    let came = scene.give("rotate a");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(letters(&op), "b");
+    assert_eq!(
+        op.writes(),
+        [
+            format!("item create - --format=json --vault={WORK_SHARED} --account={WORK_ACCOUNT}"),
+            format!("item delete {id} --vault={WORK_SHARED} --account={WORK_ACCOUNT}"),
+        ]
+    );
+    assert!(scene.resolves("a"));
+    let came = scene.give("revoke a --delete");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(letters(&op), "");
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_64_an_item_of_the_user_s_is_edited_and_never_removed() {
+    let (scene, op) = machine(&[]);
+    op.item(WORK_ACCOUNT, WORK_SHARED, &mine("API_CREDENTIAL"));
+    let id = "mineaaaaaaaaaaaaaaaaaaaaaa";
+    let came = scene.give(&format!("setup a --item Mine {WORK}"));
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert!(scene.resolves("a"));
+    scene.mints('b');
+    let came = scene.give("rotate a");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    let mut expected = mine("API_CREDENTIAL");
+    expected["fields"][0]["value"] = json!(token('b'));
+    let after = op.kept(id).unwrap()["item"].clone();
+    for key in ["fields", "tags", "title", "category"] {
+        assert_eq!(after[key], expected[key]);
+    }
+    let before = scene.text();
+    let came = scene.give("revoke a --delete");
+    assert_ne!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(scene.text(), before);
+    let came = scene.give("revoke a");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(letters(&op), "b");
+    assert!(
+        op.writes()
+            .iter()
+            .all(|call| !call.starts_with("item delete"))
+    );
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_63_what_1password_refuses_is_found_before_the_browser_opens() {
+    let (scene, op) = machine(&[]);
+    op.item(WORK_ACCOUNT, WORK_SHARED, &mine("LOGIN"));
+    for (line, rule, why) in [
+        ("setup a --store 1password", "", "several accounts"),
+        ("setup a --account nobody", "", "no such account"),
+        ("setup a --vault Nowhere", "", "several accounts"),
+        (
+            "setup a --account work.1password.com --vault Nowhere",
+            "",
+            "no such vault",
+        ),
+        (
+            "setup a --account work.1password.com --item Mine",
+            "",
+            "category LOGIN",
+        ),
+        (
+            "setup a --account work.1password.com --item Nowhere",
+            "",
+            "no such item",
+        ),
+        (
+            "setup a --account work.1password.com",
+            "not-signed-in",
+            "not signed in",
+        ),
+        (
+            "setup a --account work.1password.com",
+            "dismissed",
+            "not approved",
+        ),
+        (
+            "setup a --account work.1password.com",
+            "no-app",
+            "cannot be reached",
+        ),
+        (
+            "setup a --account work.1password.com",
+            "rate-limited",
+            "for a while",
+        ),
+    ] {
+        op.behave(&[rule]);
+        let came = scene.give(line);
+        assert!(matches!(came.code(), Some(1 | 2)), "{line}: {}", came.all());
+        assert!(came.screen.contains(why), "{line}: {}", came.all());
+        assert_eq!(
+            (scene.minted(), scene.text().as_str()),
+            (0, CONFIG),
+            "{line}"
+        );
+        assert_eq!(scene.record("a"), None);
+    }
+    assert_eq!(op.writes(), [""; 0]);
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_63_64_what_fails_after_the_minting_leaves_nothing_in_1password() {
+    for (rule, why) in [
+        ("forbidden: item create", "may not do that"),
+        ("rate-limited: item create", "for a while"),
+        ("odd: item create", "it is not repeated here"),
+        ("print-nothing: item create", "is not what it was asked for"),
+        ("store-other: item create", "another value"),
+        ("do-nothing: item create", "cannot be read back"),
+        ("die-before: item create", "it failed"),
+        ("die-after: item create", "it failed"),
+        ("forbidden: read", "cannot be read back"),
+    ] {
+        let (scene, op) = machine(&[]);
+        op.behave(&[rule]);
+        let came = scene.give(&format!("setup a {WORK}"));
+        assert_eq!(came.code(), Some(1), "{rule}: {}", came.all());
+        assert!(came.screen.contains(why), "{rule}: {}", came.all());
+        assert!(!came.all().contains("canary"), "{rule}: {}", came.all());
+        assert_eq!(scene.text(), CONFIG);
+        assert_eq!(
+            (letters(&op), scene.record("a")),
+            (String::new(), None),
+            "{rule}: {}",
+            came.all()
+        );
+        op.assert_no_surprise();
+    }
+}
+
+#[test]
+fn scenario_64_an_edited_item_stays_when_it_is_read_back_otherwise() {
+    let (scene, op) = machine(&[]);
+    op.item(WORK_ACCOUNT, WORK_SHARED, &mine("API_CREDENTIAL"));
+    for (rule, why) in [
+        ("store-other: item edit", "another value"),
+        ("do-nothing: item edit", "another value"),
+        ("forbidden: read", "cannot be read back"),
+    ] {
+        op.behave(&[rule]);
+        let came = scene.give(&format!("setup a --item Mine {WORK}"));
+        assert_eq!(came.code(), Some(1), "{rule}: {}", came.all());
+        assert!(came.screen.contains(why), "{rule}: {}", came.all());
+        assert!(
+            came.screen.contains("is yours, and was left as it now is"),
+            "{rule}: {}",
+            came.all()
+        );
+        assert_eq!((scene.text().as_str(), op.all_kept().len()), (CONFIG, 1));
+    }
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_64_what_the_daemon_remembers_is_not_taken_for_what_was_stored() {
+    let (scene, op) = machine(&[]);
+    op.item(WORK_ACCOUNT, WORK_SHARED, &mine("API_CREDENTIAL"));
+    op.behave(&["stale"]);
+    for line in ["setup a", "setup b --item Mine"] {
+        let came = scene.give(&format!("{line} {WORK}"));
+        assert_eq!(came.code(), Some(0), "{line}: {}", came.all());
+    }
+    assert_eq!(letters(&op), "aa");
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_65_66_a_removal_that_1password_refuses_saves_nothing_and_is_told() {
+    let (scene, op) = machine(&[]);
+    let came = scene.give(&format!("setup a {WORK}"));
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    for rule in [
+        "forbidden: item delete",
+        "do-nothing: item delete",
+        "odd: item get",
+    ] {
+        op.behave(&[rule]);
+        let before = scene.text();
+        let came = scene.give("revoke a --delete");
+        assert_eq!(came.code(), Some(1), "{rule}: {}", came.all());
+        assert_eq!(scene.text(), before, "{rule}");
+    }
+    let id = op.all_kept()[0]["item"]["id"].as_str().unwrap().to_owned();
+    op.behave(&["forbidden: item delete"]);
+    scene.mints('b');
+    let came = scene.give("rotate a");
+    assert_eq!(came.code(), Some(1), "{}", came.all());
+    let command = format!("op item delete {id} --vault={WORK_PRIVATE} --account={WORK_ACCOUNT}");
+    assert!(came.screen.contains(&command), "{}", came.all());
+    assert_eq!(letters(&op), "ab");
+    assert!(scene.resolves("a"));
+    op.behave(&[]);
+    scene.mints('c');
+    let came = scene.give("rotate a");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(letters(&op), "c");
+    op.assert_no_surprise();
+}
+
+#[test]
+fn scenario_63_a_kill_around_the_writing_loses_nothing_and_the_next_run_clears_up() {
+    for rule in [
+        "kill-parent-before: item create",
+        "kill-parent-after: item create",
+    ] {
+        let (scene, op) = machine(&[]);
+        op.behave(&[rule]);
+        let came = scene.give(&format!("setup a {WORK}"));
+        assert!(came.was_killed(), "{rule}: {}", came.all());
+        assert_eq!(scene.text(), CONFIG);
+        assert!(scene.record("a").is_some());
+        op.behave(&[]);
+        scene.mints('b');
+        let came = scene.give(&format!("setup a {WORK}"));
+        assert_eq!(came.code(), Some(0), "{rule}: {}", came.all());
+        assert_eq!(letters(&op), "b", "{rule}");
+        for (rule, left) in [
+            ("kill-parent-after: item create", "b"),
+            ("kill-parent-before: item delete", "c"),
+            ("kill-parent-after: item delete", "d"),
+        ] {
+            op.behave(&[rule]);
+            scene.mints(if left == "b" {
+                'x'
+            } else {
+                left.chars().next().unwrap()
+            });
+            let came = scene.give("rotate a");
+            assert!(came.was_killed(), "{rule}: {}", came.all());
+            op.behave(&[]);
+            assert!(scene.resolves("a"), "{rule}");
+        }
+        scene.mints('e');
+        let came = scene.give("rotate a");
+        assert_eq!(came.code(), Some(0), "{}", came.all());
+        assert_eq!(letters(&op), "e", "{}", came.all());
+        op.assert_no_surprise();
+    }
+}
+
+#[test]
+fn scenario_63_a_service_account_and_auto_find_their_vault() {
+    let (scene, op) = machine(&[("OP_SERVICE_ACCOUNT_TOKEN", SERVICE_TOKEN)]);
+    op.service_account(&[WORK_SHARED]);
+    let came = scene.give("setup a");
+    assert_snapshot!(came.result(), @r#"
+    workspace a: a new token is wired
+      store        1Password, vault Shared of the service account (1Password can be used)
+      source       op://worksharedaaaaaaaaaaaaaaaa/newxxxxxxxxxxxxxxxxxxxxxaa/credential
+      fingerprint  sha256 d959d7f7b831…
+      issued       <date>
+      expires      <date> (in 365 days)
+      configured   auth_forward = "oauth_token" in [workspaces.a.claude]
+    next: docker jackin run --workspace a ROLE
+    "#);
+    assert!(scene.resolves("a"));
+    scene.mints('b');
+    let came = scene.give("rotate a");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(letters(&op), "b");
+    assert!(
+        op.calls().iter().all(|call| !call.contains("--account")),
+        "{:?}",
+        op.calls()
+    );
+    op.assert_no_surprise();
 }
