@@ -28,7 +28,6 @@ pub(crate) struct OpScene {
     folder: PathBuf,
 }
 
-#[expect(dead_code, reason = "each test crate needs some of it")]
 impl OpScene {
     /// A scene in `folder`, with `op` put into the folder `bin` of `PATH`.
     pub(crate) fn new(folder: &Path, bin: &Path) -> Self {

@@ -31,7 +31,8 @@ impl Machine {
 
     /// It, with these variables beside those that it needs.
     pub(super) fn host(&self, more: &[(&str, &str)]) -> Host {
-        let always = [("PATH", self.path("bin")), ("OP_STAND_IN", self.path("op"))];
+        let folder = self.scene.folder().to_str().unwrap().to_owned();
+        let always = [("PATH", self.path("bin")), ("OP_STAND_IN", folder)];
         let more = more
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
