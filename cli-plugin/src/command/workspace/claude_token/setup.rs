@@ -27,7 +27,8 @@ Examples:
   docker jackin workspace claude-token setup --all";
 
 const REUSE: &str = "A source that gives a token already, instead of a new one: '$NAME', \
-    file:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL or cmd:COMMAND";
+    file:PATH, age:PATH, op://VAULT/ITEM/FIELD, helper:NAME/URL, secret-service:SERVICE/ACCOUNT, \
+    keychain:SERVICE/ACCOUNT or cmd:COMMAND";
 
 /// Mint a long-lived Claude token and wire it to a workspace
 ///
