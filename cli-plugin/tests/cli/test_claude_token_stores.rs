@@ -184,6 +184,35 @@ fn scenario_24_a_helper_that_fails_shows_nothing_of_what_it_was_given() {
     assert_eq!(noted(), server.repeat(2));
 }
 
+/// Notes how it is called, and what it is given apart from that.
+const SECRET_TOOL: &str = r#"#!/bin/sh
+for word; do echo "$word"; done > "$HOME/called"
+/usr/bin/env >> "$HOME/called"
+exec /bin/cat > "$HOME/given"
+"#;
+
+#[test]
+fn scenario_24_the_keyring_is_given_the_token_on_its_input_alone() {
+    let mut machine = Machine::with(&[]);
+    machine.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+    program(&machine.home.path().join("bin/secret-tool"), SECRET_TOOL);
+    let store = machine.choose("secret-service").unwrap().store;
+    store.put(&label("0123456789ab"), &token('a')).unwrap();
+    let noted = |name| fs::read_to_string(machine.home.path().join(name)).unwrap();
+    assert_eq!(noted("given"), token('a').secret().expose_secret());
+    let called = noted("called");
+    assert!(!called.contains("canary"), "{called}");
+    let words: Vec<&str> = called.lines().take(6).collect();
+    assert_snapshot!(words.join("\n"), @r"
+    store
+    --label=docker-jackin: Claude token of workspace my app, role web, until 2027-11-23
+    service
+    docker-jackin
+    account
+    my_20app_web-0123456789ab
+    ");
+}
+
 /// Through another process: while this one has it open for writing, what other
 /// tests start at that moment inherits that, and nobody may run it.
 fn program(file: &Path, script: &str) {
