@@ -6,6 +6,7 @@
 mod agents;
 mod cdi;
 mod claude;
+mod claude_token;
 mod completion;
 mod compose;
 mod cri;
@@ -94,6 +95,7 @@ fn trials() -> Vec<Trial> {
     let subsystems = [
         agents::trials(),
         claude::trials(),
+        claude_token::trials(),
         completion::trials(),
         compose::trials(),
         cri::trials(),

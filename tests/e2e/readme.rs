@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::policy::Policy;
@@ -29,6 +30,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     .flatten()
     .collect()
 }
+
+/// One test at a time has containers of the examples' image: those that it did
+/// not name are found by that.
+static OF_THE_IMAGE: Mutex<()> = Mutex::new(());
 
 fn readme() -> Result<String> {
     Ok(fs::read_to_string(project::root().join("README.md"))?)
@@ -65,6 +70,19 @@ fn commands() -> Result<()> {
     for verb in verbs {
         let outcome = run(Command::new(PLUGIN).args(["jackin", &verb, "--help"]))?;
         ensure!(outcome.code == 0, "docker jackin {verb}: {outcome:?}");
+    }
+    for line in readme.lines() {
+        let line = line.strip_prefix("# docker jackin ");
+        // Whatever comes last is the container's there, and none of ours.
+        let Some(line) = line.filter(|line| !line.starts_with("exec ")) else {
+            continue;
+        };
+        // What stands before it is read first, and refused where there is no
+        // such verb or flag. A line quotes at most whole words.
+        let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+        let mut command = Command::new(PLUGIN);
+        let outcome = run(command.arg("jackin").args(words).arg("--help"))?;
+        ensure!(outcome.code == 0, "{line}: {outcome:?}");
     }
     let targets: BTreeSet<String> = readme
         .split(['`', '\n'])
@@ -113,6 +131,7 @@ fn role(readme: &str) -> Result<String> {
 }
 
 fn configurations(rig: &Rig) -> Result<()> {
+    let _alone = OF_THE_IMAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let readme = readme()?;
     let role = role(&readme)?;
     import(rig)?;
@@ -140,6 +159,7 @@ fn configurations(rig: &Rig) -> Result<()> {
 }
 
 fn examples(rig: &Rig) -> Result<()> {
+    let _alone = OF_THE_IMAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let readme = readme()?;
     import(rig)?;
     let user = user()?;

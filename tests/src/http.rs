@@ -35,7 +35,10 @@ pub fn serve(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> R
             loop {
                 let (stream, _) = listener.accept().await?;
                 let answer = Arc::clone(&answer);
-                let service = service_fn(move |request| answer_one(Arc::clone(&answer), request));
+                let service = service_fn(move |request| {
+                    let answer = Arc::clone(&answer);
+                    async move { with_body(request, |request| answer(request)).await }
+                });
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 // A client that hangs up is its own affair.
@@ -48,9 +51,13 @@ pub fn serve(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> R
     Ok(port)
 }
 
-async fn answer_one(
-    answer: Arc<impl Fn(&Request) -> Response>,
+/// Answers a request once all of its body is there.
+///
+/// # Errors
+/// Its client hangs up.
+pub async fn with_body(
     request: hyper::Request<Incoming>,
+    answer: impl FnOnce(&Request) -> Response,
 ) -> Result<Response, hyper::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();

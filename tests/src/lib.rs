@@ -29,3 +29,4 @@ pub mod search;
 pub mod staging;
 pub mod terminal;
 pub mod unhurried;
+pub mod vendor;

@@ -18,6 +18,7 @@ const COLUMNS: NonZeroU16 = NonZeroU16::new(160).expect("not zero");
 pub struct Terminal {
     master: File,
     screen: Arc<Mutex<vt100::Parser>>,
+    recording: Arc<Mutex<Vec<u8>>>,
     child: Child,
     drawing: JoinHandle<()>,
 }
@@ -25,9 +26,14 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program with a terminal as its own.
     pub fn start(command: &Command) -> Result<Self> {
+        Self::start_sized(command, ROWS, COLUMNS)
+    }
+
+    /// The same with a terminal of another size.
+    pub fn start_sized(command: &Command, rows: NonZeroU16, columns: NonZeroU16) -> Result<Self> {
         let size = Winsize {
-            ws_row: ROWS.get(),
-            ws_col: COLUMNS.get(),
+            ws_row: rows.get(),
+            ws_col: columns.get(),
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -38,11 +44,17 @@ impl Terminal {
             .stderr(pty.slave)
             .spawn()?;
         let master = File::from(pty.master);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)));
-        let drawing = draw(master.try_clone()?, Arc::clone(&screen));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let recording = Arc::default();
+        let drawing = draw(
+            master.try_clone()?,
+            Arc::clone(&screen),
+            Arc::clone(&recording),
+        );
         Ok(Self {
             master,
             screen,
+            recording,
             child,
             drawing,
         })
@@ -57,6 +69,12 @@ impl Terminal {
     /// What is on the screen now.
     pub fn contents(&self) -> String {
         self.parser().screen().contents()
+    }
+
+    /// Everything that the terminal was sent so far, byte for byte.
+    pub fn recording(&self) -> Vec<u8> {
+        let recording = self.recording.lock();
+        recording.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until one of `texts` is on the screen; which one.
@@ -132,13 +150,19 @@ fn in_session(command: &Command) -> Command {
     session
 }
 
-fn draw(mut from: File, screen: Arc<Mutex<vt100::Parser>>) -> JoinHandle<()> {
+fn draw(
+    mut from: File,
+    screen: Arc<Mutex<vt100::Parser>>,
+    recording: Arc<Mutex<Vec<u8>>>,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         // Reading ends with an error when the last program has gone.
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             let mut parser = screen.lock().unwrap_or_else(PoisonError::into_inner);
             parser.process(&buffer[..read]);
+            let mut recording = recording.lock().unwrap_or_else(PoisonError::into_inner);
+            recording.extend_from_slice(&buffer[..read]);
         }
     })
 }
