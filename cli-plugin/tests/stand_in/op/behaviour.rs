@@ -12,6 +12,7 @@
 //! - `print-nothing`: acts, and prints nothing
 //! - `stale`: what was cached before the last change is the answer, unless
 //!   the cache is turned off
+//! - `old: --version`: is of a version that does not know `--reveal`
 //! - `merge`: an edit leaves the fields that its template has not; else it is
 //!   a replacement
 

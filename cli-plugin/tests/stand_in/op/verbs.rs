@@ -24,6 +24,7 @@ pub(crate) fn run(
     template: Value,
 ) -> Result<String, Trouble> {
     let printed = match arguments.verb {
+        "--version" if behaviour.is("old") => return Ok("2.29.0\n".to_owned()),
         "--version" => return Ok("2.34.1\n".to_owned()),
         "account list" => accounts(state),
         verb => {

@@ -20,7 +20,8 @@ pub(super) struct StoreFlags {
     /// The account of 1Password.
     #[arg(long, value_name = "ACCOUNT")]
     pub(super) account: Option<String>,
-    /// The title of the new item of 1Password.
+    /// The title of the new item of 1Password; digits that tell it from the
+    /// one before are put behind it.
     #[arg(long, value_name = "TITLE", conflicts_with = "item")]
     item_name: Option<String>,
     /// An item of 1Password that is there; its field is edited in place.

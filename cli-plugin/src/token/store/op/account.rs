@@ -59,15 +59,14 @@ pub(super) fn choose(
     let from_shell = from_shell.as_deref().filter(|account| !account.is_empty());
     let wanted = wanted.or(from_shell);
     let accounts = all(op, limit)?;
-    let mut meant = accounts
+    let meant = accounts
         .iter()
         .filter(|account| wanted.is_none_or(|wanted| account.is(wanted)));
-    let Some(account) = meant.next() else {
-        return Err(none(wanted));
+    let account = match meant.collect::<Vec<_>>()[..] {
+        [] => return Err(none(wanted)),
+        [account] => account,
+        ref several => return Err(ambiguous(several, wanted)),
     };
-    if meant.next().is_some() {
-        return Err(several(&accounts, wanted));
-    }
     // Two users of one account are told apart by themselves alone.
     let same = accounts.iter().filter(|other| other.id == account.id);
     let id = if same.count() > 1 {
@@ -95,7 +94,7 @@ fn none(wanted: Option<&str>) -> Failure {
     super::call::failure("choose an account of 1Password", &trouble.into())
 }
 
-fn several(accounts: &[Account], wanted: Option<&str>) -> Failure {
+fn ambiguous(accounts: &[&Account], wanted: Option<&str>) -> Failure {
     let message = match wanted {
         None => "1Password has several accounts on this machine, and none was named".to_owned(),
         Some(wanted) => format!("several accounts of 1Password are meant by {wanted}"),

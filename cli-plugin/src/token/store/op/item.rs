@@ -1,6 +1,7 @@
 //! An item of the user's own that the token is to go into, and the field in it.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::FIELD;
 use super::call::{Call, Op, failure, unreadable};
@@ -57,6 +58,8 @@ pub(super) struct Shown {
     pub(super) tags: Vec<String>,
     #[serde(default)]
     fields: Vec<ShownField>,
+    #[serde(default)]
+    files: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +149,9 @@ fn require_editable(item: &Shown) -> Result<(), Failure> {
     };
     if item.state.as_deref() == Some("ARCHIVED") {
         return refuse("it is archived");
+    }
+    if !item.files.is_empty() {
+        return refuse("an edit could lose the files that are attached to it");
     }
     if !EDITABLE.contains(&&*item.category) {
         let category = words(&item.category);

@@ -230,6 +230,27 @@ fn scenario_15_vaults_and_accounts_are_told_apart_or_asked_for() {
       --vault=two: two
       --vault=x: X
     ");
+    let user = |user: &str, email: &str| {
+        json!({
+            "url": "my.1password.com", "email": email, "user_uuid": user, "account_uuid": MY_ACCOUNT,
+            "vaults": [{ "id": "one", "name": "Private" }],
+        })
+    };
+    machine
+        .scene
+        .accounts(&json!([user("U1", "a@x"), user("U2", "b@x")]));
+    let named = |account: &str| OpWish {
+        account: Some(account.to_owned()),
+        ..OpWish::default()
+    };
+    assert_snapshot!(refused(&named("https://my.1password.com/"), &host), @r"
+    several accounts of 1Password are meant by https://my.1password.com/
+      --account=U1: my.1password.com (a@x)
+      --account=U2: my.1password.com (b@x)
+    ");
+    let store = OpStore::open(&named("b@x"), &host).unwrap();
+    let kept = store.announce(&label(&SCOPE));
+    assert!(matches!(kept, Kept::Op { account: Some(account), .. } if account == "U2"));
     machine.scene.accounts(&json!([]));
     assert_snapshot!(refused(&OpWish::default(), &host), @r"
     failed to choose an account of 1Password: not signed in to 1Password
@@ -287,6 +308,11 @@ fn scenario_63_what_refuses_the_token_is_found_before_it_is_minted() {
         let refused = refused(&OpWish::default(), &host);
         assert!(refused.starts_with(&said), "{rule}: {refused}");
     }
+    machine.scene.behave(&["old: --version"]);
+    assert_snapshot!(refused(&OpWish::default(), &host), @r"
+    1Password's `op` is of version 2.29, and 2.30 or later is wanted
+      update it: https://developer.1password.com/docs/cli/get-started
+    ");
     let nowhere = Host::new("/", "/", [("PATH".to_owned(), "/nowhere".to_owned())]);
     assert_snapshot!(refused(&OpWish::default(), &nowhere), @r"
     failed to find 1Password: 1Password's command line `op` is not in PATH
@@ -444,7 +470,14 @@ fn scenario_64_an_item_that_an_edit_could_harm_is_refused() {
         { "id": "b", "type": "CONCEALED", "label": "same", "value": "x" },
     ] }),
     );
+    put(
+        7,
+        "API_CREDENTIAL",
+        "Files",
+        &json!({ "files": [{ "id": "f", "name": "a.txt" }] }),
+    );
     let told: Vec<_> = [
+        ("Files", None),
         ("Login", None),
         ("Key", None),
         (&*id(3), None),
@@ -465,6 +498,8 @@ fn scenario_64_an_item_that_an_edit_could_harm_is_refused() {
     })
     .collect();
     assert_snapshot!(told.join("\n"), @r"
+    item Files of 1Password cannot hold the token: an edit could lose the files that are attached to it
+      leave `--item` away: a new item is made then, and yours stays as it is
     item Login of 1Password cannot hold the token: an edit could lose what an item of the category LOGIN holds beside its fields
       leave `--item` away: a new item is made then, and yours stays as it is
     item Key of 1Password cannot hold the token: an edit could lose what an item of the category SSH_KEY holds beside its fields
