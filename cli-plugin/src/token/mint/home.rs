@@ -111,7 +111,7 @@ fn browser(host: &Host) -> Option<OsString> {
     let usual = || {
         screens
             .iter()
-            .any(|name| set(&name))
+            .any(|name| set(name))
             .then(|| "xdg-open".into())
     };
     let chosen = host.variable_os("BROWSER").filter(|_| set(&"BROWSER"));

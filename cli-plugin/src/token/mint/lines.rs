@@ -12,6 +12,9 @@ use crate::token::is_token_character;
 /// columns: claude leaves one, and another might leave a margin.
 const MARGIN: usize = 2;
 
+/// How long a plain word is at most.
+const LONGEST_WORD: usize = 16;
+
 /// A line, a character a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
@@ -49,6 +52,17 @@ impl Line {
 
     pub(super) fn is_blank(&self) -> bool {
         self.span().is_empty()
+    }
+
+    /// Whether it consists of plain words, as a token never does.
+    pub(super) fn is_words(&self) -> bool {
+        let mut words = self.text().split(|c| !is_token_character(*c));
+        words.all(|word| {
+            let small = |c: &char| c.is_ascii_lowercase();
+            let plain =
+                word.iter().skip(1).all(small) && word.iter().all(char::is_ascii_alphabetic);
+            plain && word.len() <= LONGEST_WORD
+        })
     }
 
     pub(super) fn is_ascii(&self) -> bool {

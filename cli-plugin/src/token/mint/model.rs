@@ -1,7 +1,7 @@
 //! claude's screen as a model: all that it writes is drawn here first, and
 //! only what is fit to be seen is drawn from here on the user's terminal.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU16;
 
 use zeroize::Zeroizing;
@@ -18,6 +18,9 @@ const KEPT: usize = 128;
 
 /// After how many characters is looked at the latest.
 const PIECE: usize = 64;
+
+/// How much of a line is seen before it is taken for words, in characters.
+const DOUBT: usize = 14;
 
 /// What stands where something was that is no text.
 const GARBLED: &str = "▒";
@@ -41,6 +44,9 @@ pub(super) enum Missed {
     /// It was whole, and is no token.
     #[error("it showed no proper token: {0}")]
     Improper(#[from] crate::token::NoToken),
+    /// Something of it was written over.
+    #[error("it showed a token and wrote over a part of it")]
+    Torn,
     /// There were several.
     #[error("it showed several tokens")]
     Several,
@@ -59,6 +65,10 @@ pub(super) struct Model {
     above: VecDeque<Line>,
     veil: Veil,
     unlooked: usize,
+    /// The row in which something of a token was written last.
+    secret: u16,
+    /// The lines that were hidden behind a blank one.
+    doubted: BTreeSet<usize>,
     token: Option<Zeroizing<String>>,
     several: bool,
     seen: bool,
@@ -74,6 +84,8 @@ impl Model {
             above: VecDeque::new(),
             veil: Veil::default(),
             unlooked: 0,
+            secret: 0,
+            doubted: BTreeSet::new(),
             token: None,
             several: false,
             seen: false,
@@ -96,8 +108,10 @@ impl Model {
             match self.trail.step {
                 Step::Nothing => continue,
                 Step::Secret => self.hide_what_was_written(),
+                Step::Word => self.show_words(),
                 Step::Garbled => self.parser.process(GARBLED.as_bytes()),
-                Step::Shown | Step::Moved => {}
+                Step::Moved => self.follow_the_cursor(),
+                Step::Shown => {}
             }
             self.unlooked += 1;
         }
@@ -111,12 +125,46 @@ impl Model {
         let excess = self.above.len().saturating_sub(KEPT);
         self.above.drain(..excess);
         self.veil.forget(excess);
+        if excess > 0 {
+            let left = self
+                .doubted
+                .iter()
+                .filter_map(|line| line.checked_sub(excess));
+            self.doubted = left.collect();
+        }
     }
 
     fn hide_what_was_written(&mut self) {
         let (row, behind) = self.parser.screen().cursor_position();
         let line = self.above.len() + usize::from(row);
         self.veil.hide(line, usize::from(behind).saturating_sub(1));
+        self.secret = row;
+        if self.trail.is_in_doubt() {
+            self.doubted.insert(line);
+        } else {
+            self.doubted.clear();
+        }
+    }
+
+    /// Shows what was hidden behind a blank line, if those are words.
+    fn show_words(&mut self) {
+        self.hide_what_was_written();
+        let lines = self.lines();
+        let doubted = || self.doubted.iter().map(|line| &lines.all[*line]);
+        let enough = doubted().map(|line| line.text().len()).sum::<usize>() > DOUBT;
+        if enough && doubted().all(Line::is_words) {
+            self.trail.end();
+            for line in std::mem::take(&mut self.doubted) {
+                self.veil.show(line);
+            }
+        }
+    }
+
+    /// What is written behind a blank line is not the same token any more.
+    fn follow_the_cursor(&mut self) {
+        if self.parser.screen().cursor_position().0 > self.secret + 1 {
+            self.trail.end_run();
+        }
     }
 
     fn look(&mut self) {
@@ -198,6 +246,7 @@ impl Model {
         self.note(sight);
         match self.token.take() {
             Some(_) if self.several => Err(Missed::Several),
+            Some(token) if !self.trail.agrees_with(&token) => Err(Missed::Torn),
             Some(token) => {
                 let token = secrecy::SecretString::from(token.as_str());
                 Ok(ClaudeToken::parse(&token)?)

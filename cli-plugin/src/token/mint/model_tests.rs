@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::super::picture::{Picture, REDACTED};
@@ -90,5 +91,290 @@ fn scenario_60_every_recorded_success_gives_its_token_however_it_is_cut() {
         }
         assert!(person.last.concat().contains(REDACTED), "{name}");
         assert_eq!(person.token().as_deref(), Ok(TOKEN), "{name}");
+    }
+}
+
+#[test]
+fn scenario_60_at_every_byte_of_a_recording_no_piece_of_the_token_is_drawn() {
+    let stream = recording("80x24");
+    let mut person = Person::new(size(80, 24), TOKEN);
+    for byte in stream.chunks(1) {
+        person.sees(byte);
+    }
+    assert_eq!(person.token().as_deref(), Ok(TOKEN));
+}
+
+#[test]
+fn scenario_61_the_link_is_whole_and_one_link_also_where_it_is_wrapped() {
+    for (name, columns, rows, link) in [
+        ("80x24", 80, 24, "https://claude.ai/oauth/authorize?I"),
+        (
+            "code-refused",
+            80,
+            24,
+            "https://claude.com/cai/oauth/authorize?code=true",
+        ),
+        (
+            "250x50",
+            250,
+            50,
+            "https://claude.com/cai/oauth/authorize?code=true",
+        ),
+    ] {
+        let stream = recording(name);
+        let text = String::from_utf8_lossy(&stream).into_owned();
+        let first = text.find("prompted").unwrap() + "prompted".len();
+        let mut person = Person::new(size(columns, rows), TOKEN);
+        person.sees(&stream[..first]);
+        let whole = person.model.notes().links[0].clone();
+        assert!(whole.starts_with(link) && whole.len() > 70, "{whole}");
+        let shown: String = person.last.iter().map(|row| row.trim()).collect();
+        assert!(shown.contains(&whole), "{shown}");
+        assert!(shown.contains("Paste code here if prompted"), "{shown}");
+        let drawn = Picture::of(&mut person.model).rows.concat();
+        let opened = format!("\x1b]8;id=sign-in;{whole}\x1b\\");
+        let rows = whole.len().div_ceil(columns.into());
+        assert_eq!(drawn.matches(&opened).count(), rows, "{drawn}");
+        assert_eq!(drawn.matches("\x1b]8;;\x1b\\").count(), rows, "{drawn}");
+    }
+}
+
+#[test]
+fn scenario_61_a_link_whose_beginning_has_scrolled_off_is_shown_whole() {
+    let mut person = Person::new(size(80, 11), TOKEN);
+    let stream = recording("code-refused");
+    // What it asks the terminal comes last.
+    let asks = stream.windows(4).position(|found| found == b"7501");
+    person.sees(&stream[..asks.unwrap()]);
+    let whole = person.model.notes().links[0].clone();
+    let shown: String = person.last.iter().map(|row| row.trim()).collect();
+    assert!(shown.starts_with(&whole), "{whole} {:#?}", person.last);
+}
+
+#[test]
+fn scenario_61_a_prompt_without_a_line_break_is_shown_and_only_links_are_copied() {
+    let mut model = Model::new(size(80, 24));
+    model.take_in(
+        b"\x1b]8;;https://claude.ai/x\x07link\x1b]8;;\x07\x1b]8;;file:///x\x07\x1b]8;;\x07",
+    );
+    model.take_in(b"\r\nPassword: ");
+    let picture = Picture::of(&mut model);
+    assert_eq!(shown(&picture)[1].trim_end(), "Password:");
+    assert_eq!(picture.cursor, Some((1, 10)));
+    for (copied, passed) in [
+        ("aHR0cHM6Ly9jbGF1ZGUuYWkveA==", Some("https://claude.ai/x")),
+        // https://evil.example, file:///x and ?
+        ("aHR0cHM6Ly9ldmlsLmV4YW1wbGU=", None),
+        ("ZmlsZTovLy94", None),
+        ("?", None),
+    ] {
+        model.take_in(format!("\x1b]52;c;{copied}\x07").as_bytes());
+        assert_eq!(model.notes().copy.take().as_deref(), passed);
+    }
+    // Nothing that it asks of a terminal is drawn.
+    model.take_in(b"\x1b[c\x1b]11;?\x07\x1b[>0q\x1b]0;title\x07\x1bPx\x1b\\\x07");
+    assert_eq!(Picture::of(&mut model), picture);
+}
+
+/// Words as claude writes them: a cursor move before each.
+const WORDS: &str = "\x1b[2GStore\x1b[8Gthis\x1b[13Gtoken.";
+
+/// The screen with a token in rows of this width, and `between` them.
+fn screen(token: &str, width: usize, between: &str) -> String {
+    let rows: Vec<_> = token
+        .as_bytes()
+        .chunks(width)
+        .map(|row| str::from_utf8(row).unwrap())
+        .collect();
+    let rows = rows.join(between);
+    format!("Your OAuth token:\r\n\r\n\x1b[2G{rows}\r\n\r\n{WORDS}\r\n")
+}
+
+#[test]
+fn scenario_60_a_token_is_captured_at_every_width_however_its_rows_are_parted() {
+    let parted = [
+        "\r\r\n\x1b[2G",
+        "\x1b[39m\r\r\n\x1b[2G\x1b[38;5;220m",
+        "\r\n ",
+        "\x1b[1E\x1b[2G",
+        "\x1b[1B\x1b[2G",
+        "\x1b[0m\x1b[39m\n\r\x1b[1C",
+    ];
+    for columns in 20..=300_u16 {
+        let between = parted[usize::from(columns) % parted.len()];
+        for width in [columns - 1, columns - 2] {
+            let stream = screen(TOKEN, width.into(), between);
+            let mut person = Person::new(size(columns, 24), TOKEN);
+            for part in stream.as_bytes().chunks(29) {
+                person.sees(part);
+            }
+            assert_eq!(
+                person.token().as_deref(),
+                Ok(TOKEN),
+                "{columns} {between:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn scenario_60_a_token_that_the_terminal_itself_wraps_is_captured() {
+    for columns in [20, 36, 54, 79, 107, 108, 109, 200] {
+        let stream = format!("token:\r\n\r\n{TOKEN}\r\n\r\nStore this");
+        let mut person = Person::new(size(columns, 8), TOKEN);
+        for part in stream.as_bytes().chunks(5) {
+            person.sees(part);
+        }
+        assert_eq!(person.token().as_deref(), Ok(TOKEN), "{columns}");
+    }
+}
+
+#[test]
+fn scenario_60_a_token_that_scrolls_off_a_small_screen_at_once_is_captured() {
+    let stream = screen(TOKEN, 19, "\r\n\x1b[2G") + &"more words\r\n".repeat(40);
+    let mut person = Person::new(size(20, 5), TOKEN);
+    person.sees(stream.as_bytes());
+    assert_eq!(person.token().as_deref(), Ok(TOKEN));
+}
+
+#[test]
+fn scenario_60_what_is_not_whole_or_not_alone_is_refused_and_not_drawn() {
+    let other = TOKEN.replace("Dummy", "Other");
+    let (head, tail) = TOKEN.split_at(60);
+    let end = format!("\r\n\r\n{WORDS}\r\n");
+    for (name, stream) in [
+        ("two on a line", format!("{TOKEN} {other}{end}")),
+        ("two without a blank", format!("{TOKEN}{other}{end}")),
+        ("two paragraphs", format!("{TOKEN}\r\n\r\n{other}{end}")),
+        (
+            "two screens",
+            format!("{TOKEN}{end}\x1b[2J\x1b[H{other}{end}"),
+        ),
+        ("short", format!("sk-ant-oat01-short{end}")),
+        ("words before it", format!("token: {TOKEN}{end}")),
+        ("words behind it", format!("{TOKEN} (copied){end}")),
+        ("words below it", format!("{TOKEN}\r\nStore this\r\n{end}")),
+        ("a short row", format!("{head}\r\n{tail}{end}")),
+        ("a blank line in it", format!("{head}\r\n\r\n{tail}{end}")),
+        ("a carriage return", format!("{head}\r{tail}{end}")),
+        (
+            "a row above",
+            format!("\r\n{head}\x1b[1A\x1b[2G{tail}{end}"),
+        ),
+        ("something lost", format!("{head}\x1b[3D{tail}{end}")),
+        (
+            "something erased",
+            format!("{head}\x1b[3D\x1b[K{tail}{end}"),
+        ),
+        ("a combining accent", format!("{head}\u{301}{tail}{end}")),
+        ("nothing behind it", TOKEN.to_owned()),
+        ("a control character", format!("{head}\u{85}{tail}{end}")),
+    ] {
+        let mut person = Person::new(size(250, 24), TOKEN);
+        for part in stream.as_bytes().chunks(3) {
+            person.sees(part);
+        }
+        let token = person.token();
+        assert!(
+            token.is_err() || name == "nothing behind it",
+            "{name}: {token:?}"
+        );
+    }
+}
+
+#[test]
+fn scenario_60_bytes_that_are_no_text_make_a_token_no_token() {
+    for broken in [&b"\xff"[..], b"\xc3\x28", b"\xe2\x82", b"\xf0\x9f\x92"] {
+        for at in [11, 50, 107] {
+            let mut stream = screen(TOKEN, 79, "\r\n").into_bytes();
+            let begins = stream
+                .windows(6)
+                .position(|found| found == b"sk-ant")
+                .unwrap();
+            stream.splice(begins + at..begins + at, broken.iter().copied());
+            let mut person = Person::new(size(200, 24), TOKEN);
+            stream.chunks(3).for_each(|part| person.sees(part));
+            assert!(person.token().is_err());
+        }
+    }
+}
+
+#[test]
+fn scenario_60_claude_that_dies_in_the_middle_of_a_token_gave_none() {
+    let stream = screen(TOKEN, 79, "\r\r\n\x1b[2G");
+    for cut in 0..stream.len() {
+        let mut model = Model::new(size(80, 24));
+        model.take_in(&stream.as_bytes()[..cut]);
+        if let Ok(token) = model.token(false) {
+            assert_eq!(token.secret().expose_secret(), TOKEN);
+        }
+    }
+}
+
+/// What may come between the characters of a token.
+fn between() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "\r\r\n\x1b[2G",
+        "\r\n",
+        "\r",
+        "\n",
+        " ",
+        "\t",
+        "\x08",
+        "\x1b[1E\x1b[2G",
+        "\x1b[38;5;220m",
+        "\x1b[39m",
+        "\x1b[3C",
+        "\x1b[2D",
+        "\x1b[K",
+        "\x1b[2K",
+        "\x1b[1A",
+        "\x1b[1B",
+        "\x1b[5;5H",
+        "\x1b[H",
+        "\x1b[2J",
+        "\x1bM",
+        "\x1b[1L",
+        "\x1b[1M",
+        "\x1b[4X",
+        "\x1b[2P",
+        "\x1b[2@",
+        "\u{85}",
+        "\x1b7",
+        "\x1b8",
+        "\r\n\r\n",
+        "é",
+        "漢",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scenario_60_whatever_comes_between_a_token_is_captured_whole_or_refused(
+        secret in "[A-Za-z0-9_-]{60,180}",
+        columns in 20_u16..300,
+        rows in 5_u16..40,
+        margin in 0_u16..3,
+        mut pieces in prop::collection::vec((0_usize..200, between()), 0..5),
+        cut in 1_usize..90,
+    ) {
+        let token = format!("sk-ant-oat01-{secret}");
+        let mut stream = screen(&token, (columns - margin).into(), "\r\r\n");
+        let begins = stream.find("sk-").unwrap();
+        pieces.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        for (at, piece) in pieces {
+            // What is to be seen in the middle of its beginning makes it none.
+            let visible = piece.starts_with(|c: char| !c.is_control());
+            let at = if visible { at.max(crate::token::PREFIX.len()) } else { at };
+            let at = (begins + at).min(stream.len());
+            stream.insert_str(at, piece);
+        }
+        let mut person = Person::new(size(columns, rows), &token);
+        stream.as_bytes().chunks(cut).for_each(|part| person.sees(part));
+        if let Ok(captured) = person.token() {
+            prop_assert_eq!(captured, token);
+        }
     }
 }

@@ -35,6 +35,11 @@ impl Veil {
         self.hide_from(line, place);
     }
 
+    /// Shows a line again that was hidden by mistake.
+    pub(super) fn show(&mut self, line: usize) {
+        self.from[line] = None;
+    }
+
     fn hide_from(&mut self, line: usize, place: usize) {
         let before = self.from[line].unwrap_or(place);
         self.from[line] = Some(before.min(place));
