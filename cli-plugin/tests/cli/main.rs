@@ -22,6 +22,7 @@ mod test_claude_token_kept;
 mod test_claude_token_keyring;
 mod test_claude_token_launch;
 mod test_claude_token_life_op;
+mod test_claude_token_mint;
 mod test_claude_token_op;
 mod test_claude_token_rotate;
 mod test_claude_token_setup;

@@ -108,12 +108,7 @@ fn browser(host: &Host) -> Option<OsString> {
         return None;
     }
     let screens = ["DISPLAY", "WAYLAND_DISPLAY"];
-    let usual = || {
-        screens
-            .iter()
-            .any(|name| set(name))
-            .then(|| "xdg-open".into())
-    };
+    let usual = || screens.iter().any(set).then(|| "xdg-open".into());
     let chosen = host.variable_os("BROWSER").filter(|_| set(&"BROWSER"));
     chosen.map(ToOwned::to_owned).or_else(usual)
 }
