@@ -24,7 +24,7 @@ mod uses;
 use jiff::Timestamp;
 
 pub use all::{All, Row, RowResult};
-pub use heal::Fate;
+pub use heal::{Fate, unused_places};
 pub use means::{Means, Step};
 pub use revoke::{Item, Revoked};
 pub use rotate::{Given, OldPlace, Rotated};

@@ -101,6 +101,20 @@ impl Record {
             && self.left.is_empty()
     }
 
+    /// All that we made and that is noted here.
+    pub fn places(&self) -> Vec<&Kept> {
+        let wired = [&self.token, &self.pending].into_iter().flatten();
+        let ours = wired.filter(|wired| wired.made == Made::Ours);
+        let kept = ours.filter_map(|wired| wired.kept.as_ref());
+        let mut places = Vec::new();
+        for place in kept.chain(&self.orphans).chain(&self.left) {
+            if *place != Kept::Plain && !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+
     /// What is known about the token of which this is true: it may be noted
     /// as wired, or as about to be.
     pub fn of(&self, is_it: impl Fn(&Wired) -> bool) -> Option<&Wired> {

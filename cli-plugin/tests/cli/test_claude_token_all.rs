@@ -4,6 +4,7 @@ use std::io::Write;
 
 use insta::assert_snapshot;
 
+use crate::config_scene::said;
 use crate::stand_in_claude::tell;
 use crate::token_life_scene::{CONFIG, Scene, token};
 
@@ -32,8 +33,8 @@ fn scenario_70_each_workspace_without_a_token_gets_one() {
     assert!(scene.resolves("a") && scene.resolves("b"));
     let (text, kept) = (scene.text(), scene.kept());
     let came = scene.give("setup --all --store helper:fake --format json");
-    let said: serde_json::Value = serde_json::from_str(&came.stdout).unwrap();
-    let results: Vec<_> = said["workspaces"].as_array().unwrap().iter().collect();
+    let json: serde_json::Value = serde_json::from_str(&came.stdout).unwrap();
+    let results: Vec<_> = json["workspaces"].as_array().unwrap().iter().collect();
     let results: Vec<_> = results
         .iter()
         .map(|one| one["result"].as_str().unwrap())
@@ -64,6 +65,10 @@ fn scenario_70_one_token_is_shared_when_the_user_says_so() {
     scene.mints('c');
     scene.give("rotate b");
     assert_eq!(scene.kept(), "bc");
+    let scene = Scene::new();
+    scene.give("setup --all --share --store helper:fake");
+    let said = said(&scene.environment, "workspace remove a");
+    assert!(!said.contains("erase"), "the other needs it: {said}");
 }
 
 #[test]

@@ -146,3 +146,31 @@ fn scenario_62_ctrl_c_and_a_kill_in_the_browser_change_nothing() {
         assert_eq!(came.code(), Some(0), "{}", came.all());
     }
 }
+
+#[test]
+fn scenario_63_a_signal_while_the_token_is_stored_says_what_became_of_it() {
+    let scene = Scene::new();
+    scene.helper("hang store");
+    let came = scene.give_and("setup a --store helper:fake", |terminal, child| {
+        terminal.wait_for("storing the token in");
+        std::thread::sleep(Duration::from_millis(500));
+        kill_process(Pid::from_child(child), Signal::INT).unwrap();
+    });
+    assert_eq!(came.signal(), Some(2), "{}", came.all());
+    assert!(
+        came.screen.contains("revoke it at https://claude.ai"),
+        "{}",
+        came.all()
+    );
+    assert!(
+        came.screen.contains("docker-credential-fake erase"),
+        "{}",
+        came.all()
+    );
+    assert_eq!(scene.text(), CONFIG);
+    assert!(scene.record("a").is_some());
+    scene.helper("");
+    let came = scene.give("setup a --store helper:fake");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_eq!(scene.kept().len(), 1);
+}

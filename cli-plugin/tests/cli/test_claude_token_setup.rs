@@ -1,5 +1,8 @@
 //! `docker jackin workspace claude-token setup`.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use insta::assert_snapshot;
 
 use crate::config_scene::{said, shown};
@@ -254,4 +257,60 @@ fn a_plain_token_stands_in_the_configuration_alone() {
     let came = scene.give("revoke a");
     assert_eq!(came.code(), Some(0), "{}", came.all());
     assert!(!scene.text().contains("oat01"));
+}
+
+#[test]
+fn what_the_configuration_could_not_hold_is_refused_before_the_browser_opens() {
+    let scene = Scene::new();
+    let file = scene.environment.home().join(".docker/jackin/config.toml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let came = scene.give("setup a --store plain");
+    assert_eq!(came.code(), Some(1), "{}", came.all());
+    assert!(came.screen.contains("chmod"), "{}", came.all());
+    assert_eq!((scene.minted(), scene.text().as_str()), (0, CONFIG));
+}
+
+#[test]
+fn what_else_is_set_there_is_said() {
+    let more = "\n[workspaces.a.env]\nCLAUDE_CODE_OAUTH_TOKEN = \"$MINE\"\n\
+                [workspaces.a.roles.web.claude]\nauth_forward = \"oauth_token\"\n\
+                oauth_token = \"$WEB\"\n";
+    let scene = Scene::with(&format!("{CONFIG}{more}"));
+    let came = scene.give("setup a --store helper:fake");
+    assert_eq!(came.code(), Some(0), "{}", came.all());
+    assert_snapshot!(came.result(), @r#"
+    workspace a: a new token is wired
+      store        docker-credential-fake
+      source       helper:fake/https://docker-jackin.invalid/claude/a/<mint>
+      fingerprint  sha256 d959d7f7b831…
+      issued       <date>
+      expires      <date> (in 365 days)
+      configured   auth_forward = "oauth_token" in [workspaces.a.claude]
+      CLAUDE_CODE_OAUTH_TOKEN in [workspaces.a.env] counts no more: the token does
+      not for role web, which has its own: oauth_token
+    next: docker jackin run --workspace a ROLE
+    "#);
+    let came = scene.give("revoke a --delete");
+    assert_snapshot!(came.result(), @r#"
+    workspace a: no Claude login from now on
+      configured  auth_forward = "ignore" in [workspaces.a.claude] (before: oauth_token)
+      token       helper:fake/https://docker-jackin.invalid/claude/a/<mint> is taken out of it
+      store       helper:fake/https://docker-jackin.invalid/claude/a/<mint> is removed
+      CLAUDE_CODE_OAUTH_TOKEN in [workspaces.a.env] stays, and is not delivered
+      role web keeps its own token: docker jackin workspace claude-token revoke a --role web
+      containers that run keep what they were given
+    the token itself holds until <date>, unless you revoke it: https://claude.ai/settings/claude-code
+    "#);
+}
+
+#[test]
+fn a_workspace_that_is_removed_says_where_its_token_stays() {
+    let scene = Scene::new();
+    scene.give("setup a --store helper:fake");
+    let said = said(&scene.environment, "workspace remove a");
+    assert!(
+        said.contains("its Claude token stays in helper:fake/https://"),
+        "{said}"
+    );
+    assert!(said.contains("docker-credential-fake erase"), "{said}");
 }

@@ -21,6 +21,7 @@ file() { printf '%s/kept/%s' "$HOME" "$(printf %s "$1" | tr '/:' '__')"; }
 mkdir -p "$HOME/kept"
 echo "$verb" >> "$HOME/asked"
 if rule kill-before; then kill -9 $PPID; exit 1; fi
+if rule hang; then sleep 30; fi
 if rule fail; then
     # What it says when it is given a secret could be the secret.
     if [ $verb = get ]; then echo 'it is locked'; else echo 'canary of the helper'; fi
@@ -197,9 +198,14 @@ impl Came {
         self.status.code()
     }
 
+    /// The signal that ended it.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.status.signal()
+    }
+
     /// Whether it was killed for good.
     pub(crate) fn was_killed(&self) -> bool {
-        self.status.signal() == Some(9)
+        self.signal() == Some(9)
     }
 
     pub(crate) fn all(&self) -> String {

@@ -102,6 +102,14 @@ impl Life<'_> {
     }
 }
 
+/// What we made, is noted in this record, and nothing in the configuration
+/// uses.
+pub fn unused_places<'a>(config: &Config, record: &'a Record) -> Vec<&'a Kept> {
+    let mut places = record.places();
+    places.retain(|kept| uses(config, kept).is_empty());
+    places
+}
+
 /// Notes the place of a token that was unwired by hand: its user may want it.
 pub(super) fn leave(record: &mut Record, unwired: &Wired) {
     let Some(kept) = place_of_ours(unwired) else {

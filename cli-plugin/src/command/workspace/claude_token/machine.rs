@@ -1,6 +1,7 @@
 //! The user's machine, as the life of a token is carried out with it.
 
 use std::cell::{OnceCell, RefCell};
+use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -115,7 +116,8 @@ impl Means for Machine<'_> {
         if step.is_warning() {
             show_warning(&words);
         } else if !words.is_empty() {
-            anstream::eprintln!("{words}");
+            // A terminal that has gone costs no token.
+            let _ = writeln!(anstream::stderr(), "{words}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `docker jackin workspace claude-token revoke`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,9 +10,11 @@ use clap::Args;
 use super::machine::Machine;
 use super::report::date;
 use crate::agent::Agent;
+use crate::agent::claude::OAUTH_TOKEN;
 use crate::auth::mode::AuthMode;
+use crate::auth::scope::{Cell, effective_variables};
 use crate::command::screen::say;
-use crate::config::ConfigPlace;
+use crate::config::{Config, ConfigPlace};
 use crate::failure::Failure;
 use crate::token::TokenScope;
 use crate::token::life::{Fate, Item, Life, REVOKED_AT, Revoked};
@@ -39,7 +42,8 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let scope = TokenScope::known(&config, &arguments.workspace, arguments.role.as_deref())?;
     let machine = Machine::new(&place.host, Duration::ZERO);
     let revoked = Life::new(place, &machine).revoke(&scope, arguments.delete)?;
-    say(&Report(&revoked));
+    let notes = notes(&config, &scope);
+    say(&Report(&revoked, &notes));
     let stays = |item: &Item| matches!(item.fate, Some(Fate::Stays(_)));
     Ok(if revoked.items.iter().any(stays) {
         ExitCode::FAILURE
@@ -48,7 +52,46 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     })
 }
 
-struct Report<'a>(&'a Revoked);
+/// What else there is of the same kind.
+fn notes(config: &Config, scope: &TokenScope) -> Vec<String> {
+    let mut notes = Vec::new();
+    let cell = Cell {
+        workspace: Some(&scope.workspace),
+        role: scope.role.as_deref(),
+    };
+    let variables = effective_variables(config, cell);
+    if let Some(variable) = variables
+        .iter()
+        .find(|one| one.name.as_str() == OAUTH_TOKEN)
+    {
+        let table = variable.scope.table("env");
+        notes.push(format!(
+            "{OAUTH_TOKEN} in {table} stays, and is not delivered"
+        ));
+    }
+    let roles = config
+        .workspaces
+        .get(&scope.workspace)
+        .map(|one| &one.roles);
+    for role in roles.into_iter().flat_map(BTreeMap::keys) {
+        let own = TokenScope {
+            workspace: scope.workspace.clone(),
+            role: Some(role.clone()),
+        };
+        let has_one = own
+            .block(config)
+            .is_some_and(|block| block.oauth_token.is_some());
+        if scope.role.is_none() && has_one {
+            let words = own.words();
+            notes.push(format!(
+                "role {role} keeps its own token: docker jackin workspace claude-token revoke {words}"
+            ));
+        }
+    }
+    notes
+}
+
+struct Report<'a>(&'a Revoked, &'a [String]);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,6 +114,9 @@ impl fmt::Display for Report<'_> {
         }
         for item in &revoked.items {
             write_item(f, item, scope)?;
+        }
+        for note in self.1 {
+            writeln!(f, "  {note}")?;
         }
         if revoked.source.is_none() {
             return Ok(());
