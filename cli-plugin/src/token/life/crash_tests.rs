@@ -1,8 +1,12 @@
 //! A kill between any two steps leaves the old state or the new one, and what
 //! it leaves in a store is known by name; the next run clears it away.
 
+use proptest::bool::ANY;
+use proptest::collection::vec;
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
+
 use super::slot::slot_identity;
-use super::stand_in::{CONFIG, StandIn, any, scope};
+use super::stand_in::{CONFIG, StandIn, Trouble, any, scope};
 use super::uses::uses;
 use super::{Given, Life};
 use crate::token::TokenScope;
@@ -166,7 +170,6 @@ fn a_shared_setup_killed_anywhere_wires_all_or_none() {
 
 #[test]
 fn a_machine_that_goes_off_while_it_takes_back_loses_nothing() {
-    use super::stand_in::Trouble;
     at_every_moment(
         || {
             let machine = wired();
@@ -185,4 +188,77 @@ fn a_machine_that_goes_off_while_it_takes_back_loses_nothing() {
             assert_eq!(machine.kept().len(), 1, "after {moment}");
         },
     );
+}
+
+/// A command in a user's life.
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Setup,
+    Rotate,
+    Revoke { delete: bool },
+    All { shared: bool },
+}
+
+fn give(life: &Life<'_>, verb: Verb, scope: &TokenScope) {
+    match verb {
+        Verb::Setup => drop(life.setup(scope, &any())),
+        Verb::Rotate => drop(life.rotate(scope, &Given::default())),
+        Verb::Revoke { delete } => drop(life.revoke(scope, delete)),
+        Verb::All { shared } => drop(life.setup_all(&any(), shared)),
+    }
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    prop_oneof![
+        Just(Verb::Setup),
+        Just(Verb::Rotate),
+        ANY.prop_map(|delete| Verb::Revoke { delete }),
+        ANY.prop_map(|shared| Verb::All { shared }),
+    ]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        4 => Just(Trouble::None),
+        1 => Just(Trouble::Mint),
+        1 => Just(Trouble::PutAfterAll),
+        1 => Just(Trouble::Altered),
+        1 => Just(Trouble::Remove),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_and_killed_nothing_is_lost_and_all_can_be_cleared_away(
+        commands in vec((verb(), 0_usize..3, trouble(), 0_u32..60), 1..8)
+    ) {
+        let scopes = [scope(None), scope(Some("web")), TokenScope {
+            workspace: "b".to_owned(),
+            role: None,
+        }];
+        let machine = StandIn::with(&format!("{CONFIG}\n[workspaces.b]\n"));
+        for (verb, whose, trouble, moment) in commands {
+            machine.trouble.set(trouble);
+            machine.killed_at(moment, |life| give(life, verb, &scopes[whose]));
+            nothing_is_lost(&machine, &scopes, moment);
+            for scope in &scopes {
+                // Panics where a wired token cannot be read.
+                machine.token_of(scope);
+            }
+        }
+        machine.trouble.set(Trouble::None);
+        // Who shares a token with others gives it up before it is deleted.
+        for delete in [false, true] {
+            for scope in &scopes {
+                let _ = machine.life().revoke(scope, delete);
+            }
+        }
+        let kept = machine.kept();
+        prop_assert!(kept.is_empty(), "{kept:?}");
+        for scope in &scopes {
+            prop_assert!(machine.record(scope).is_empty());
+        }
+    }
 }

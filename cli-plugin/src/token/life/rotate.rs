@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::heal::place_of_ours;
 use super::keep::Job;
-use super::slot::{require_as_before, slot_identity, slot_of};
+use super::slot::{slot_identity, slot_of};
 use super::{Done, Fate, Life};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
@@ -70,7 +70,6 @@ impl Life<'_> {
             before: before.as_deref(),
             old,
         };
-        require_as_before(&config, scope, job.before)?;
         self.rehearse(&job)?;
         let new = self.make(&mut job)?;
         let old = match old {
