@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod claude;
+mod home;
 pub mod known;
 pub mod life;
 pub mod mint;

@@ -6,7 +6,6 @@
 
 mod capture;
 mod child;
-mod home;
 mod lines;
 mod model;
 mod notes;
@@ -24,10 +23,10 @@ use rustix::process::Signal;
 
 use super::ClaudeToken;
 use super::claude::Claude;
+use super::home::Home;
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 use crate::source::Watch;
-use home::Home;
 use model::Missed;
 use session::{End, Session};
 use terminal::Terminal;

@@ -232,3 +232,67 @@ fn scenario_68_without_claude_nobody_is_asked_and_a_known_refusal_still_holds() 
     let mends = "docker jackin workspace claude-token rotate my-app\n";
     assert!(outcome.stderr.contains(mends), "{}", outcome.stderr);
 }
+
+/// The processes of this machine whose file of that name in /proc has the text
+/// in it.
+fn processes_with(file: &str, text: &str) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|one| one.file_name().to_str()?.parse().ok());
+    let found = ids.filter(|id: &u32| {
+        let content = fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+        content
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    });
+    found.collect()
+}
+
+#[test]
+fn scenario_50_who_asks_has_the_token_in_no_argument_and_no_environment() {
+    let token = TOKEN.replace("launch", "leaks");
+    let environment = with_claude(machine()).variable("MY_TOKEN", &token);
+    let text = fs::read_to_string(config_file(&environment)).unwrap();
+    let file = format!("file:{}/token", environment.home().display());
+    environment.configure(&text.replace(&file, "$MY_TOKEN"));
+    tell(&environment, "verdicts", &format!("{token} hangs\n"));
+    line(&environment);
+    wait_until(|| noted(&environment, "doctor") == ["hangs"]);
+    let home = environment.home().to_str().unwrap();
+    // The one of ours that stays, and `claude`; the launch has ended.
+    let mine = processes_with("environ", home);
+    assert_eq!(mine.len(), 2, "{mine:?}");
+    let ours = processes_with("cmdline", &format!("check-token\0{home}"));
+    assert_eq!(ours.len(), 1);
+    for file in ["cmdline", "environ"] {
+        assert_eq!(processes_with(file, &token), [0; 0], "{file}");
+    }
+}
+
+/// A docker that notes the states of its children once there was time for one
+/// to end.
+const WATCHING_DOCKER: &str = r#"#!/bin/sh
+if [ "$1" = --version ]; then echo "Docker version 28.2.2, build 0"; exit; fi
+sleep 1
+for status in /proc/[0-9]*/status; do
+    if grep -q "^PPid:[[:space:]]*$$\$" "$status"; then
+        grep -E "^(Name|State):" "$status"
+    fi
+done > "$HOME/children" 2> /dev/null
+exit 7
+"#;
+
+#[test]
+fn scenario_68_the_docker_that_a_launch_becomes_has_no_dead_child() {
+    let environment = with_claude(machine());
+    environment.write("bin/docker", WATCHING_DOCKER);
+    let docker = environment.home().join("bin/docker");
+    fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
+    tell(&environment, "verdicts", &format!("{TOKEN} hangs\n"));
+    line(&environment);
+    assert_eq!(noted(&environment, "doctor"), ["hangs"]);
+    let children = fs::read_to_string(environment.home().join("children")).unwrap();
+    // The relay, and what looked.
+    assert!(children.contains("Name:"), "{children:?}");
+    assert!(!children.contains("zombie"), "{children}");
+    assert!(!children.contains("claude"), "{children}");
+}

@@ -87,6 +87,7 @@ fn scenario_71_names_are_offered_where_they_are_meant() {
         ("workspace claude-token rotate my-app --role ", "web"),
         ("workspace claude-token revoke ", "my-app"),
         ("workspace claude-token setup my-app --store k", "keychain"),
+        ("workspace claude-token doctor m", "my-app"),
         ("role show ", "web"),
         ("config auth set sync --role ", "web"),
         ("config auth show --workspace ", "my-app"),

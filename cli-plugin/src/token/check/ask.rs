@@ -1,57 +1,39 @@
 //! Asking about a token: `claude doctor`, in a folder of its own.
 
-use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::time::Duration;
 
-use jackin_oci_hook::folder::candidates;
 use secrecy::ExposeSecret;
-use tempfile::TempDir;
 
 use super::Said;
 use crate::agent::claude;
-use crate::handoff::TicketFolder;
 use crate::host::Host;
 use crate::source::{NoAnswer, Question, Watch};
 use crate::token::ClaudeToken;
-use crate::token::claude::clean_environment;
+use crate::token::home::Home;
 
 /// How long `claude` may take. Where the vendor does not answer it gives up
 /// itself after 16 s.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// The folder beside the one of the tickets in which it is asked.
-const FOLDER: &str = "checks";
-
-/// After how many seconds a folder is one that a kill left behind.
-const ABANDONED: u64 = 10 * 60;
-
-/// Variables for `claude`: nothing that the answer does not need goes out.
-const QUIET: (&str, &str) = ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
-
 /// Asks the vendor, through its own program, whether it takes a token.
 ///
 /// The token goes through a pipe alone, on which Claude reads it: so it is in
 /// no argument, no environment and no file. Claude's own files are made in an
-/// empty folder in memory, where no other login is found and none is renewed.
+/// empty folder of their own, where no other login is found and none is renewed.
 pub fn ask(program: &Path, token: &ClaudeToken, host: &Host, limit: Duration) -> Said {
     // Goes last: an interruption that was noted ends this process then.
     let watch = Watch::begin();
-    let folder = match private_folder(host) {
-        Ok(folder) => folder,
-        Err(error) => {
-            tracing::debug!(%error, "no folder to ask about a token in");
-            return Said::unknown("there is no folder in memory to ask in");
-        }
+    let Ok(home) = Home::make(host) else {
+        return Said::unknown("there is no folder in which `claude` could put its files");
     };
     let question = Question {
         program,
         arguments: vec!["doctor"],
-        variables: variables(host, token, folder.path()),
+        variables: variables(host, token, &home),
         // Not the user's: what is set for a project there has no say.
-        folder: folder.path(),
+        folder: home.folder(),
         input: Some(token.secret().expose_secret().as_bytes()),
         limit,
     };
@@ -65,47 +47,19 @@ pub fn ask(program: &Path, token: &ClaudeToken, host: &Host, limit: Duration) ->
     }
 }
 
-fn variables(host: &Host, token: &ClaudeToken, folder: &Path) -> Vec<(OsString, OsString)> {
-    let mut variables = clean_environment(host);
+fn variables(host: &Host, token: &ClaudeToken, home: &Home) -> Vec<(OsString, OsString)> {
+    let mut variables = home.environment(host);
     variables.retain(|(_, value)| !holds(value, token));
-    let (quiet, yes) = QUIET;
-    variables.extend([
-        (claude::CONFIG_FOLDER.into(), folder.into()),
-        (claude::OAUTH_TOKEN_DESCRIPTOR.into(), "0".into()),
-        (quiet.into(), yes.into()),
-    ]);
+    variables.push((claude::OAUTH_TOKEN_DESCRIPTOR.into(), "0".into()));
     variables
 }
 
 /// Whether a value of the user's environment, such as one that a source
 /// `$NAME` reads, has the token in it.
-pub(super) fn holds(value: &std::ffi::OsStr, token: &ClaudeToken) -> bool {
+pub(super) fn holds(value: &OsStr, token: &ClaudeToken) -> bool {
     let token = token.secret().expose_secret().as_bytes();
     let value = value.as_encoded_bytes();
     value.windows(token.len()).any(|part| part == token)
-}
-
-/// An empty folder in memory, the user's alone; it goes when it is dropped.
-fn private_folder(host: &Host) -> Result<TempDir, Box<dyn std::error::Error>> {
-    let tickets = TicketFolder::open(&candidates(host.uid()), host.uid())?;
-    let folder = tickets.beside(FOLDER)?;
-    sweep(&folder);
-    let own = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(&folder)?;
-    Ok(own)
-}
-
-fn sweep(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let abandoned = entries.filter_map(|entry| {
-        let made = entry.metadata().ok()?.modified().ok()?;
-        let age = made.elapsed().ok()?;
-        (age.as_secs() > ABANDONED).then(|| entry.path())
-    });
-    for path in abandoned.collect::<Vec<PathBuf>>() {
-        let _ = fs::remove_dir_all(path);
-    }
 }
 
 #[cfg(test)]
@@ -125,7 +79,8 @@ mod tests {
         ];
         let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let host = Host::new("/home/me", "/", set);
-        let found = variables(&host, &token, Path::new("/own"));
+        let home = Home::make(&host).unwrap();
+        let found = variables(&host, &token, &home);
         let mut names: Vec<_> = found
             .iter()
             .map(|(name, _)| name.to_str().unwrap())
@@ -138,6 +93,7 @@ mod tests {
             "HOME",
             "HTTPS_PROXY",
             "PATH",
+            "TERM",
         ];
         assert_eq!(names, expected);
         assert!(found.iter().all(|(_, value)| !holds(value, &token)));

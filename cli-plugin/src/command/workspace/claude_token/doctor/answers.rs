@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::examine::{Examination, Read};
 use crate::progress::Progress;
-use crate::source::find_program;
+use crate::source::{Watch, find_program};
 use crate::token::check::{Check, Checks, LIMIT, Said, ask};
 use crate::token::claude::PROGRAM;
 use crate::token::{ClaudeToken, Fingerprint};
@@ -55,6 +55,9 @@ impl Answers {
         program: &Path,
         tokens: &[(Fingerprint, &ClaudeToken)],
     ) {
+        // Goes last: an interruption ends this process then, with the line on
+        // the terminal gone.
+        let watch = Watch::begin();
         let waiting = Progress::begin("waiting for what the vendor says");
         let said = std::thread::scope(|scope| {
             let asked = tokens.iter();
@@ -65,6 +68,7 @@ impl Answers {
             said.collect::<Vec<_>>()
         });
         drop(waiting);
+        drop(watch);
         let checks = Checks::beside(&examination.config.file);
         for ((fingerprint, _), said) in tokens.iter().zip(said) {
             let Some(said) = said else { continue };

@@ -1,4 +1,4 @@
-//! What claude finds when it mints: no login of the user's, and a folder of
+//! What claude finds when we run it: no login of the user's, and a folder of
 //! its own to write in.
 
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::token::claude::clean_environment;
 
 /// The folder beside that of the tickets.
-const NAME: &str = "minting";
+const NAME: &str = "claude";
 
 /// After how long something is left there by somebody who was killed.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -35,7 +35,8 @@ const BROWSER: &str = "JACKIN_BROWSER";
 ///
 /// claude writes no token there, as far as was seen; but where it comes from
 /// is nobody's business either.
-pub(super) struct Home(TempDir);
+#[derive(Debug)]
+pub(in crate::token) struct Home(TempDir);
 
 impl Home {
     /// Makes one: beside the tickets, or in another place in memory, or where
@@ -43,7 +44,7 @@ impl Home {
     ///
     /// # Errors
     /// There is no place for it.
-    pub(super) fn make(host: &Host) -> Result<Self, Failure> {
+    pub(in crate::token) fn make(host: &Host) -> Result<Self, Failure> {
         let beside = TicketFolder::open(&candidates(host.uid()), host.uid())
             .and_then(|tickets| tickets.beside(NAME))
             .inspect(|folder| sweep(folder))
@@ -52,7 +53,7 @@ impl Home {
         let mut tried = beside
             .into_iter()
             .chain(shared)
-            .map(|place| Builder::new().prefix("docker-jackin-").tempdir_in(place));
+            .map(|place| private().tempdir_in(place));
         let made = tried.find_map(Result::ok).map(Self);
         made.ok_or_else(|| {
             let message = "there is no folder in which claude could put its files";
@@ -61,14 +62,14 @@ impl Home {
     }
 
     /// The folder.
-    pub(super) fn folder(&self) -> &Path {
+    pub(in crate::token) fn folder(&self) -> &Path {
         self.0.path()
     }
 
     /// claude's environment. `HOME` is the user's, so that their own browser
     /// opens; claude's own folder is another, so that it neither finds a login
     /// nor renews one.
-    pub(super) fn environment(&self, host: &Host) -> Vec<(OsString, OsString)> {
+    pub(in crate::token) fn environment(&self, host: &Host) -> Vec<(OsString, OsString)> {
         let mut variables = clean_environment(host);
         variables.retain(|(name, _)| name != "TERM");
         variables.extend([
@@ -111,6 +112,14 @@ fn browser(host: &Host) -> Option<OsString> {
     let usual = || screens.iter().any(set).then(|| "xdg-open".into());
     let chosen = host.variable_os("BROWSER").filter(|_| set(&"BROWSER"));
     chosen.map(ToOwned::to_owned).or_else(usual)
+}
+
+/// A folder that nobody else may enter, wherever it lies.
+fn private() -> Builder<'static, 'static> {
+    let mut private = Builder::new();
+    let mode = fs::Permissions::from_mode(0o700);
+    private.prefix("docker-jackin-").permissions(mode);
+    private
 }
 
 /// Removes what somebody left who was killed.
