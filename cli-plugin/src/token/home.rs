@@ -81,7 +81,18 @@ impl Home {
             // It writes for our model of a terminal, and not for the user's.
             ("TERM".into(), "xterm-256color".into()),
         ]);
-        if let Some((browser, opener)) = browser(host).zip(self.opener()) {
+        variables
+    }
+
+    /// The same for a claude that opens the user's browser.
+    pub(in crate::token) fn environment_with_browser(
+        &self,
+        host: &Host,
+    ) -> Vec<(OsString, OsString)> {
+        let mut variables = self.environment(host);
+        let browser = browser(host);
+        let opener = browser.is_some().then(|| self.opener()).flatten();
+        if let Some((browser, opener)) = browser.zip(opener) {
             variables.retain(|(name, _)| name != "BROWSER");
             variables.push((BROWSER.into(), browser));
             variables.push(("BROWSER".into(), opener.into()));

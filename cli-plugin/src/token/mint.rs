@@ -76,7 +76,7 @@ pub fn mint(claude: &Claude, host: &Host, limit: Duration) -> Result<ClaudeToken
         Failure::new(Kind::Internal, message)
     };
     let size = Terminal::size();
-    let variables = home.environment(host);
+    let variables = home.environment_with_browser(host);
     let child = child::Claude::start(&claude.program, variables, home.folder(), size);
     let mut session = Session::begin(child.map_err(failed)?, size, &watch).map_err(failed)?;
     let end = session.run(limit).map_err(failed)?;
