@@ -184,6 +184,7 @@ fn scenario_63_64_what_fails_after_the_minting_is_told_and_leaves_nothing() {
         ("fail store", "failed to keep the token"),
         ("alter store", "gives something else than was stored there"),
         ("fail get", "the token cannot be read back"),
+        ("leak get", "the token cannot be read back"),
     ] {
         let scene = Scene::new();
         scene.helper(rule);

@@ -37,6 +37,7 @@ store)
 get) cat "$(file "$input")" 2> /dev/null || { echo 'credentials not found in native keychain'; exit 1; } ;;
 erase) rm -f "$(file "$input")" ;;
 esac
+if rule leak; then exit 1; fi
 if rule kill-after; then kill -9 $PPID; fi
 "#;
 

@@ -10,7 +10,7 @@ use crate::handoff::fill_randomly;
 use crate::source::Source;
 use crate::token::record::{Made, Wired};
 use crate::token::store::{Choice, Kept, Label};
-use crate::token::{ClaudeToken, Fingerprint, TokenScope};
+use crate::token::{ClaudeToken, Fingerprint, PREFIX, TokenScope};
 
 /// How long the vendor says that a token holds.
 const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
@@ -141,12 +141,7 @@ impl Life<'_> {
         }
         let shown = kept.to_string();
         self.means.step(&Step::ReadingBack(&shown));
-        let read = self.means.read(kept.written(token)).map_err(|failure| {
-            let hints = failure.hints;
-            let message = format!("the token cannot be read back: {}", failure.message);
-            let failure = Failure::new(failure.kind, message);
-            hints.into_iter().fold(failure, Failure::hint)
-        })?;
+        let read = self.means.read(kept.written(token)).map_err(unread)?;
         if Fingerprint::of(&read) == token.fingerprint() {
             return Ok(());
         }
@@ -244,6 +239,22 @@ fn wired(
         issued: Some(label.issued),
         expires: Some(label.expires),
     }
+}
+
+/// What is said of a token that cannot be read back. A program that knows it
+/// may have said it in its complaint.
+fn unread(failure: Failure) -> Failure {
+    let why = if failure.to_string().contains(PREFIX) {
+        Failure::new(
+            failure.kind,
+            "its words are kept back, since they hold a token",
+        )
+    } else {
+        failure
+    };
+    let message = format!("the token cannot be read back: {}", why.message);
+    let failure = Failure::new(why.kind, message);
+    why.hints.into_iter().fold(failure, Failure::hint)
 }
 
 /// What a person is to know whose token was minted and not wired.
