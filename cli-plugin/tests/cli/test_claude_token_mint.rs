@@ -172,7 +172,7 @@ fn scenario_60_a_token_that_comes_byte_by_byte_or_by_cursor_moves_is_captured() 
             let came = scene.give_and(LINE, |terminal, child| {
                 terminal.wait_for(PROMPT);
                 resize(terminal, child, columns, 30);
-                terminal.wait_for(&format!("\x1b[30;1H"));
+                terminal.wait_for("\x1b[30;1H");
                 terminal.person.write_all(CODE).unwrap();
             });
             assert_eq!(came.code(), Some(0), "{behaviour} {}", came.all());
