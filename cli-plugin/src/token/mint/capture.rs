@@ -13,7 +13,7 @@ use super::lines::{Line, Lines};
 use crate::token::PREFIX;
 
 /// What is seen of tokens on a screen.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(super) struct Sight {
     /// The tokens that are whole.
     pub(super) whole: Vec<Zeroizing<String>>,
@@ -62,9 +62,8 @@ fn is_well_wrapped(lines: &Lines, block: &Range<usize>) -> bool {
 fn is_left_behind(lines: &Lines, block: &Range<usize>, ended: bool) -> bool {
     // `block.end` is the blank line.
     match lines.next_text(block.end) {
-        // It may be words that have just begun, or the rest of the token.
-        Some(next) if lines.all[next].is_token_part() => false,
-        Some(_) => lines.cursor > block.end,
+        // It may be the rest of the token, or words that have just begun.
+        Some(next) => lines.all[next].begins_with_words() && lines.cursor > block.end,
         None if !ended => false,
         // A full line may have had one to follow.
         None if lines.is_full(block.end - 1) => lines.cursor > block.end,

@@ -16,7 +16,7 @@ const MARGIN: usize = 2;
 const LONGEST_WORD: usize = 16;
 
 /// A line, a character a cell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Line {
     letters: Rc<Zeroizing<Vec<char>>>,
     span: Range<usize>,
@@ -56,13 +56,18 @@ impl Line {
 
     /// Whether it consists of plain words, as a token never does.
     pub(super) fn is_words(&self) -> bool {
-        let mut words = self.text().split(|c| !is_token_character(*c));
-        words.all(|word| {
-            let small = |c: &char| c.is_ascii_lowercase();
-            let plain =
-                word.iter().skip(1).all(small) && word.iter().all(char::is_ascii_alphabetic);
-            plain && word.len() <= LONGEST_WORD
-        })
+        self.words().all(is_plain)
+    }
+
+    /// Whether its first two words are plain ones, and it goes on behind them.
+    pub(super) fn begins_with_words(&self) -> bool {
+        !self.is_token_part() && self.words().take(2).all(is_plain)
+    }
+
+    /// What a token may be or hold, one by one.
+    fn words(&self) -> impl Iterator<Item = &[char]> {
+        let parts = self.text().split(|c| !is_token_character(*c));
+        parts.filter(|part| !part.is_empty())
     }
 
     pub(super) fn is_ascii(&self) -> bool {
@@ -76,7 +81,7 @@ impl Line {
 }
 
 /// All the lines.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Lines {
     /// From the top.
     pub(super) all: Vec<Line>,
@@ -133,4 +138,11 @@ impl Lines {
         joined.extend(letters());
         joined
     }
+}
+
+/// Whether it is a word of letters, small but for the first one.
+fn is_plain(word: &[char]) -> bool {
+    let small = |c: &char| c.is_ascii_lowercase();
+    let letters = word.iter().all(char::is_ascii_alphabetic);
+    letters && word.iter().skip(1).all(small) && word.len() <= LONGEST_WORD
 }

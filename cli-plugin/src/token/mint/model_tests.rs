@@ -256,6 +256,7 @@ fn scenario_60_what_is_not_whole_or_not_alone_is_refused_and_not_drawn() {
         ("words below it", format!("{TOKEN}\r\nStore this\r\n{end}")),
         ("a short row", format!("{head}\r\n{tail}{end}")),
         ("a blank line in it", format!("{head}\r\n\r\n{tail}{end}")),
+        ("a gap, and no words", format!("{head}\x1b[2E{tail}é{end}")),
         ("a carriage return", format!("{head}\r{tail}{end}")),
         (
             "a row above",

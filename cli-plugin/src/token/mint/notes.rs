@@ -21,7 +21,7 @@ const ROOM: usize = 4096;
 const KNOWN: usize = 4;
 
 /// What was noted.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Notes {
     /// The links, the latest first.
     pub(super) links: Vec<String>,

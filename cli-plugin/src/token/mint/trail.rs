@@ -34,7 +34,6 @@ pub(super) enum Step {
 }
 
 /// Follows what is written.
-#[derive(Debug)]
 pub(super) struct Trail {
     /// What the last byte did.
     pub(super) step: Step,
