@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU16;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -203,8 +204,9 @@ impl Model {
         self.above.len()
     }
 
-    pub(super) fn veil(&self) -> &Veil {
-        &self.veil
+    /// What is not shown of each line; `links` are.
+    pub(super) fn hidden(&self, lines: &Lines, links: &[String]) -> Vec<Vec<Range<usize>>> {
+        self.veil.hidden(lines, links, &self.trail)
     }
 
     pub(super) fn screen(&self) -> &vt100::Screen {

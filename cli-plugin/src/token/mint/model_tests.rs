@@ -379,3 +379,99 @@ proptest! {
         }
     }
 }
+/// Something that claude, or another program in its place, may write.
+fn piece(columns: usize, rows: usize, what: (u8, u8, u8)) -> String {
+    let (kind, a, b) = what;
+    let (a, b) = (usize::from(a), usize::from(b));
+    let (row, column) = (1 + a % rows, 1 + b % columns);
+    let some = 1 + a % 30;
+    let wrapped = |margin: usize, width: usize| {
+        let parts = TOKEN.as_bytes().chunks(width);
+        parts
+            .map(|part| format!("\x1b[{margin}G{}\r\n", str::from_utf8(part).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    match kind % 24 {
+        0 => wrapped(2, columns - 1).concat() + "\r\n",
+        1 => format!("\x1b[2G{TOKEN}\r\n\r\n"),
+        2 => wrapped(1 + a % 4, columns - 4)
+            .concat()
+            .replace("\r\n", " \r\n"),
+        // One of its rows again.
+        3 => {
+            let mut all = wrapped(2, columns - 1);
+            let up = 1 + b % all.len();
+            all.push(format!("\x1b[{up}A\x1b[2K{}", all[all.len() - up]));
+            all.concat()
+        }
+        4 => [
+            "Your ",
+            "token",
+            "é",
+            "中",
+            "│ ",
+            "\u{fffd}",
+            "Store this safely.",
+        ][a % 7]
+            .to_owned(),
+        5 => "\r\n".repeat(1 + a % 2),
+        6 => "\x1b[H\x1b[2J".to_owned(),
+        7 => format!("\x1b[H{}\x1b[H", "\x1b[2K\x1b[1B".repeat(rows)),
+        8 => format!("\x1b[{}A\x1b[2K", 1 + a % 3),
+        9 => format!("\x1b]0;{TOKEN}\x07\x1b]2;{TOKEN}\x1b\\\x1bP{TOKEN}\x1b\\"),
+        10 => {
+            format!("\x1b]8;;https://x.example/{TOKEN}\x07link\x1b]8;;\x07\x1b]52;c;c2stYW50\x07")
+        }
+        11 => format!("\x1b[{row};{}r", 1 + b % rows),
+        12 => format!("\x1b[{row};{column}H"),
+        13 => format!("\x1b[{row}S"),
+        14 => format!("\x1b[{row}T"),
+        15 => ["\x1b[?1049h", "\x1b[?1049l"][a % 2].to_owned(),
+        16 => format!("\x1b[{some}P"),
+        17 => format!("\x1b[{some}@"),
+        18 => format!("\x1b[{row}L"),
+        19 => format!("\x1b[{row}M"),
+        20 => "\x1bM".to_owned(),
+        21 => format!("\x1b[{some}X"),
+        22 => format!("\x1b[{}K", a % 3),
+        _ => format!("\x1b[{some}b"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scenario_60_whatever_is_done_to_a_screen_no_piece_is_shown_and_no_other_token_taken(
+        columns in 20_u16..80,
+        rows in 5_u16..24,
+        resized in proptest::option::of((20_u16..80, 5_u16..24)),
+        pieces in prop::collection::vec(any::<(u8, u8, u8)>(), 1..24),
+        cut in 1_usize..64,
+    ) {
+        let mut person = Person::new(size(columns, rows), TOKEN);
+        for (number, what) in pieces.iter().enumerate() {
+            let now = number == pieces.len() / 2 && !person.model.has_seen_a_token();
+            if let Some((columns, rows)) = resized.filter(|_| now) {
+                person.model.resize(size(columns, rows));
+            }
+            let text = piece(columns.into(), rows.into(), *what);
+            for part in text.as_bytes().chunks(cut) {
+                person.sees(part);
+            }
+        }
+        // What a program puts into a token's line by itself cannot be told from it.
+        let writes_alone = pieces.iter().all(|(kind, ..)| kind % 24 <= 10);
+        if let Ok(token) = person.token() && writes_alone {
+            prop_assert_eq!(token, TOKEN);
+        }
+    }
+}
+
+#[test]
+fn scenario_60_a_token_whose_last_rows_are_taken_away_is_not_taken_for_a_shorter_one() {
+    let mut person = Person::new(size(49, 12), TOKEN);
+    person.sees(piece(49, 12, (0, 0, 0)).as_bytes());
+    person.sees(b"\x1b[2A\x1b[2K\r\nStore this safely.\r\n");
+    assert!(person.token().is_err());
+}

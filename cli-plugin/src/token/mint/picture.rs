@@ -31,7 +31,7 @@ impl Picture {
     pub(super) fn of(model: &mut Model) -> Self {
         let lines = model.lines();
         let links = model.notes().links.clone();
-        let hidden = model.veil().hidden(&lines, &links);
+        let hidden = model.hidden(&lines, &links);
         let above = model.above();
         let spans = link_spans(&lines, &links);
         let screen = model.screen();

@@ -14,6 +14,9 @@ const FEEDS: usize = 2;
 const LONGEST: usize = 4096;
 const MOST: usize = 16;
 
+/// How much of a token it is known by wherever it stands, in characters.
+const PIECE: usize = 5;
+
 /// What the last byte did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -89,6 +92,17 @@ impl Trail {
         self.runs.len() < MOST && self.runs.iter().all(within)
     }
 
+    /// Whether there is a piece of a token in this, wherever on the screen it has
+    /// come to stand.
+    pub(super) fn has_piece_of(&self, word: &[char]) -> bool {
+        !self.runs.is_empty()
+            && word.windows(PIECE).any(|piece| {
+                let mut text = Zeroizing::new(String::with_capacity(4 * PIECE));
+                text.extend(piece);
+                self.runs.iter().any(|run| run.contains(&**text))
+            })
+    }
+
     fn begin_run(&mut self) {
         self.running = true;
         if self.runs.len() < MOST {
@@ -107,10 +121,13 @@ impl Trail {
     }
 
     fn write(&mut self, c: char) {
-        self.feeds = 0;
-        self.running &= is_token_character(c);
-        if self.running {
-            self.run_on(c);
+        // Blanks may stand around the rows of a token, and in a blank line.
+        if c != ' ' {
+            self.feeds = 0;
+            self.running &= is_token_character(c);
+            if self.running {
+                self.run_on(c);
+            }
         }
         self.step = match self.secret {
             true if self.feeds_behind && !is_token_character(c) => Step::Word,

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::lines::{Line, Lines};
+use super::trail::Trail;
 use crate::token::is_token_character;
 
 /// What hides all behind it: every credential of the vendor's begins so.
@@ -75,7 +76,12 @@ impl Veil {
     }
 
     /// What is not shown of each line.
-    pub(super) fn hidden(&self, lines: &Lines, public: &[String]) -> Vec<Vec<Range<usize>>> {
+    pub(super) fn hidden(
+        &self,
+        lines: &Lines,
+        public: &[String],
+        trail: &Trail,
+    ) -> Vec<Vec<Range<usize>>> {
         let mut from = self.from.clone();
         from.resize(lines.all.len(), None);
         hide_what_follows(&mut from, lines);
@@ -85,7 +91,7 @@ impl Veil {
                 let end = line.span().end;
                 // Where a character takes two cells, places and columns differ.
                 let from = from.map(|from| if line.is_ascii() { from } else { 0 });
-                let mut hidden = random_words(line, public);
+                let mut hidden = secret_words(line, public, trail);
                 hidden.retain(|word| from.is_none_or(|from| word.start < from));
                 hidden.extend(from.map(|from| from.min(end)..end));
                 hidden
@@ -107,9 +113,9 @@ fn hide_what_follows(from: &mut [Option<usize>], lines: &Lines) {
     }
 }
 
-/// The words in a line that look as a token does, and are no part of what is
-/// public.
-fn random_words(line: &Line, public: &[String]) -> Vec<Range<usize>> {
+/// The words in a line that look as a token does, or hold a piece of one, and
+/// are no part of what is public.
+fn secret_words(line: &Line, public: &[String], trail: &Trail) -> Vec<Range<usize>> {
     let span = line.span();
     let mut words: Vec<Range<usize>> = Vec::new();
     for (place, c) in span.clone().zip(line.text()) {
@@ -125,7 +131,9 @@ fn random_words(line: &Line, public: &[String]) -> Vec<Range<usize>> {
         let mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase);
         let random = mixed || has(char::is_ascii_digit);
         let text = || letters.iter().collect::<String>();
-        letters.len() >= RANDOM && random && !public.iter().any(|link| link.contains(&text()))
+        let looks_so = letters.len() >= RANDOM && random;
+        (looks_so || trail.has_piece_of(letters))
+            && !public.iter().any(|link| link.contains(&text()))
     });
     words
 }

@@ -21,7 +21,7 @@ const SHORT: usize = 160;
 pub(super) fn of(model: &mut Model) -> Vec<String> {
     let lines = model.lines();
     let links = model.notes().links.clone();
-    let hidden = model.veil().hidden(&lines, &links);
+    let hidden = model.hidden(&lines, &links);
     let lines = lines.all.iter().zip(hidden).skip(model.above());
     let lines = lines.map(|(line, hidden)| match hidden.first() {
         // What stands behind it in the line may belong to it.
