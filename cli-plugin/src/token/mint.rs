@@ -19,7 +19,7 @@ mod words;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::ClaudeToken;
 use super::claude::Claude;
@@ -68,6 +68,7 @@ pub fn require_terminal() -> Result<(), Failure> {
 pub fn mint(claude: &Claude, host: &Host, limit: Duration) -> Result<ClaudeToken, Failure> {
     require_terminal()?;
     keep_out_of_dumps();
+    leave_no_dumps();
     // Dropped last: a second signal ends us then.
     let watch = Watch::begin();
     let home = Home::make(host)?;
@@ -95,6 +96,19 @@ pub fn mint(claude: &Claude, host: &Host, limit: Duration) -> Result<ClaudeToken
             words::show(&words);
             no_token(end, missed, limit, &words)
         })
+}
+
+/// Sees to it that no program that is started from here on leaves its memory in
+/// a file when it crashes: claude's has the token in it, and a store's.
+fn leave_no_dumps() {
+    let before = getrlimit(Resource::Core);
+    let none = Rlimit {
+        current: Some(0),
+        ..before
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::debug!(%error, "failed to do without core dumps");
+    }
 }
 
 /// The user or the system ended it; `unmade` if there was no token yet.

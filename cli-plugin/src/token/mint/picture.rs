@@ -159,7 +159,7 @@ fn colours(cell: &Cell) -> String {
 
 /// Whether a terminal takes a character for nothing but itself: no control,
 /// and nothing that turns the order of what stands around it.
-fn is_harmless(c: char) -> bool {
+pub(super) fn is_harmless(c: char) -> bool {
     let turns = matches!(
         c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !c.is_control() && !turns

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
     tcsetattr,
@@ -25,6 +26,12 @@ const LEAVE: &str = "\x1b[0m\x1b]8;;\x1b\\\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049
 /// costs time.
 const COLUMNS: std::ops::RangeInclusive<u16> = 20..=1000;
 const ROWS: std::ops::RangeInclusive<u16> = 5..=300;
+
+/// How long is waited for room before it is tried again.
+const ROOM: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 
 /// The size where the terminal does not know it.
 const UNKNOWN: (u16, u16) = (80, 24);
@@ -142,6 +149,12 @@ fn put(text: &str) -> io::Result<()> {
         match rustix::io::write(screen.as_fd(), bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(rustix::io::Errno::INTR) => {}
+            // Another program of the session has made it so that it does not
+            // wait; what is left out here would stay as it is afterwards.
+            Err(rustix::io::Errno::AGAIN) => {
+                let mut room = [PollFd::new(&screen, PollFlags::OUT)];
+                let _ = poll(&mut room, Some(&ROOM));
+            }
             Err(error) => return Err(error.into()),
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use anstyle::Style;
 
 use super::model::Model;
-use super::picture::REDACTED;
+use super::picture::{REDACTED, is_harmless};
 
 /// How many lines are shown at most.
 const SHOWN: usize = 12;
@@ -32,6 +32,7 @@ pub(super) fn of(model: &mut Model) -> Vec<String> {
         }
         None => line.text().iter().collect(),
     });
+    let lines = lines.map(|line: String| line.chars().filter(|c| is_harmless(*c)).collect());
     let typed = |line: &String| line.starts_with('│');
     let says_something = |line: &String| line.chars().any(char::is_alphanumeric);
     let lines = lines.filter(|line| says_something(line) && !typed(line));
