@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -270,14 +270,35 @@ impl Records {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&self.folder)
+            .create(&self.folder)?;
+        let found = self.folder.metadata()?;
+        // What lies in it says what is removed, and where a token is.
+        if is_another_s(&found) {
+            let why = "it is not the user's own, or others may write to it";
+            return Err(io::Error::other(why));
+        }
+        Ok(())
     }
 }
 
+/// Whether somebody else could have written it; root may write anything.
+fn is_another_s(found: &fs::Metadata) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    (found.uid() != own && found.uid() != 0) || found.mode() & 0o022 != 0
+}
+
 fn read_small(file: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(file)?;
-    if !file.metadata()?.is_file() {
+    // Without waiting: a FIFO without a writer would hold a launch up.
+    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(nonblock).open(file)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
+    }
+    if is_another_s(&found) {
+        let why = "it is not the user's own, or others may write to it";
+        return Err(io::Error::other(why));
     }
     let mut text = Vec::new();
     let length = file.take(LIMIT + 1).read_to_end(&mut text)?;
@@ -349,6 +370,31 @@ mod tests {
             let error = records.read(&record.scope).unwrap_err().to_string();
             assert!(error.contains("my-app.json cannot be read: "), "{error}");
         }
+    }
+
+    #[test]
+    fn scenario_69_what_others_could_have_written_is_no_record_and_nothing_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::beside(&folder.path().join("config.toml"));
+        let mut record = Record::new(scope(None));
+        record.token = Some(wired());
+        records.write(&record).unwrap();
+        let file = records.file(&record.scope);
+        let others = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        others(&file, 0o620);
+        let why = records.read(&record.scope).unwrap_err().to_string();
+        assert!(why.ends_with("others may write to it"), "{why}");
+        fs::remove_file(&file).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &file, 0o600.into()).unwrap();
+        let why = records.read(&record.scope).unwrap_err().to_string();
+        assert!(why.ends_with("no regular file"), "{why}");
+        assert!(records.scopes().is_empty());
+        others(records.folder(), 0o770);
+        let refused = records.hold(&record.scope).unwrap_err().to_string();
+        assert!(refused.contains("others may write to it"), "{refused}");
+        assert!(records.write(&record).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use age::x25519::Identity;
 use secrecy::ExposeSecret;
@@ -169,10 +169,7 @@ impl Store for AgeFile {
 
 /// Removes a file of ours.
 pub(super) fn remove(file: &Path) -> Result<(), Failure> {
-    let folder = file.parent().and_then(Path::file_name);
-    let ours = folder.is_some_and(|folder| folder == FOLDER)
-        && file.extension().is_some_and(|ending| ending == ENDING);
-    if !ours {
+    if !is_ours(file) {
         return Err(super::not_ours(&format!("age:{}", file.display())));
     }
     match fs::remove_file(file) {
@@ -182,6 +179,19 @@ pub(super) fn remove(file: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a file is called as those are that we make. A record might be wrong.
+fn is_ours(file: &Path) -> bool {
+    let folder = file.parent().and_then(Path::file_name);
+    let name = file.file_name().and_then(|name| name.to_str());
+    let stem = name.and_then(|name| name.strip_suffix(ENDING)?.strip_suffix('.'));
+    let mint = stem.and_then(|stem| Some(stem.rsplit_once('.')?.1));
+    let climbs = |part| part == Component::ParentDir;
+    file.is_absolute()
+        && !file.components().any(climbs)
+        && folder.is_some_and(|folder| folder == FOLDER)
+        && mint.is_some_and(name::is_mint)
 }
 
 /// The command that removes it.

@@ -54,6 +54,34 @@ fn scenario_63_an_identity_that_cannot_be_used_is_told_before_anything_is_minted
 }
 
 #[test]
+fn scenario_65_only_what_is_called_as_our_files_is_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let tokens = home.path().join("tokens");
+    fs::create_dir(&tokens).unwrap();
+    let ours = tokens.join("a.0123456789ab.age");
+    for (place, removed) in [
+        (tokens.join("github.age"), false),
+        (tokens.join("my.secrets.age"), false),
+        (tokens.join("0123456789ab.age"), false),
+        (
+            home.path().join("tokens/../tokens/a.0123456789ab.age"),
+            false,
+        ),
+        (home.path().join("a.0123456789ab.age"), false),
+        (PathBuf::from("tokens/a.0123456789ab.age"), false),
+        (ours.clone(), true),
+        (ours, true),
+    ] {
+        let file = home.path().join(&place);
+        if !removed {
+            fs::write(&file, "mine").unwrap();
+        }
+        assert_eq!(remove(&place).is_ok(), removed, "{}", place.display());
+        assert_eq!(file.exists(), !removed, "{}", place.display());
+    }
+}
+
+#[test]
 fn scenario_63_a_place_that_is_taken_is_not_written_over() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();

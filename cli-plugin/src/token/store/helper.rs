@@ -161,24 +161,34 @@ impl Store for Helper {
 
 /// Removes what a helper keeps for a server of ours.
 pub(super) fn remove(name: &str, server: &str, host: &Host) -> Result<(), Failure> {
-    if !server.starts_with(SERVERS) {
-        return Err(super::not_ours(&format!("helper:{name}/{server}")));
-    }
+    let rest = format!("{name}/{server}");
+    let Some(credential) = ours(name, server) else {
+        return Err(super::not_ours(&format!("helper:{rest}")));
+    };
     let program = Program::find(&format!("docker-credential-{name}"), host)?;
     let erased = program.tell("remove the token", &["erase"], Some(server.as_bytes()));
     let Err(failure) = erased else {
         return Ok(());
     };
     // Some of them fail where there is nothing, in words of their own.
-    let rest = format!("{name}/{server}");
-    match Credential::parse(&rest).map(|credential| credential.ask(host)) {
-        Ok(Err(Trouble::NotKept)) => Ok(()),
+    match credential.ask(host) {
+        Err(Trouble::NotKept) => Ok(()),
         _ => Err(failure),
     }
+}
+
+/// What we keep with a helper for a server. A record might be wrong.
+fn ours(name: &str, server: &str) -> Option<Credential> {
+    let credential = Credential::parse(&format!("{name}/{server}")).ok();
+    credential.filter(|_| server.starts_with(SERVERS))
 }
 
 /// The command that removes it.
 pub(super) fn removal_command(name: &str, server: &str) -> String {
     let server = shell_words::quote(server);
-    format!("printf %s {server} | docker-credential-{name} erase")
+    let program = format!("docker-credential-{name}");
+    format!(
+        "printf %s {server} | {} erase",
+        shell_words::quote(&program)
+    )
 }

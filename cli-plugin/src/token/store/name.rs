@@ -6,6 +6,9 @@ use super::Label;
 /// How much of a workspace's name is in it, in characters.
 const LONGEST: usize = 64;
 
+/// How long it is what tells a minting from all others, in characters.
+const MINT: usize = 12;
+
 /// The name that is told from all others by its end: `my-app-0123456789ab`.
 pub(super) fn of(label: &Label) -> String {
     format!("{}-{}", stem(label), mint(label))
@@ -16,12 +19,24 @@ pub(super) fn stem(label: &Label) -> String {
     let [scope] = &label.scopes[..] else {
         return "shared".to_owned();
     };
-    cleaned(&scope.file_stem()).chars().take(LONGEST).collect()
+    let stem = cleaned(&scope.file_stem());
+    // What begins with `-` is a flag to some of the programs that keep it.
+    let begins = if stem.starts_with('-') || stem.is_empty() {
+        "_"
+    } else {
+        ""
+    };
+    begins.chars().chain(stem.chars()).take(LONGEST).collect()
 }
 
 /// What tells it from all others.
 pub(super) fn mint(label: &Label) -> String {
     cleaned(&label.mint)
+}
+
+/// Whether a text is what tells a minting from all others.
+pub(super) fn is_mint(text: &str) -> bool {
+    text.len() == MINT && text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 /// For those who look into the store: `docker-jackin: Claude token of
@@ -59,6 +74,8 @@ mod tests {
             ("my-app", None, "my-app-0123456789ab"),
             ("my-app", Some("web"), "my-app_web-0123456789ab"),
             ("../a b", Some("é"), "_2E._2Fa_20b__C3_A9-0123456789ab"),
+            ("--help", None, "_--help-0123456789ab"),
+            ("", None, "_-0123456789ab"),
         ] {
             assert_eq!(of(&label(&[(workspace, role)])), name);
         }

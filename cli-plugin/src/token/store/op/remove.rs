@@ -4,14 +4,12 @@ use serde::Deserialize;
 
 use super::call::{Call, Op, failure};
 use super::item::Shown;
-use super::template::{TAG, tag_of};
+use super::template::{TAG, is_id, tag_of};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::source::{OpTrouble, Trouble};
 use crate::token::store::Kept;
-
-/// How many characters tell one minting from another, at a title's end.
-const MINT: usize = 12;
+use crate::token::store::name::is_mint;
 
 /// An item, as a list has it.
 #[derive(Deserialize)]
@@ -48,8 +46,8 @@ impl<'a> Place<'a> {
         // A title of ours has a space before the minting; no ID has one.
         let item = match item.rsplit_once(' ') {
             Some((_, mint)) if is_mint(mint) => Item::Announced(mint),
-            Some(_) => return None,
-            None => Item::Made(item),
+            None if is_id(item) => Item::Made(item),
+            _ => return None,
         };
         Some(Self {
             account: account.as_deref(),
@@ -57,10 +55,6 @@ impl<'a> Place<'a> {
             item,
         })
     }
-}
-
-fn is_mint(text: &str) -> bool {
-    text.len() == MINT && text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
 /// Removes it, in its own account and vault. What is gone already is removed.

@@ -161,7 +161,7 @@ pub(super) fn require_kept(
 }
 
 /// Whether a text can stand for an item in a reference and in an argument.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
