@@ -5,7 +5,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ExitStatus};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -276,12 +275,4 @@ fn state(child: &Child) -> String {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
     let behind = stat.rsplit(')').next().unwrap();
     behind.trim_start().chars().take(1).collect()
-}
-
-fn wait_until(it_is: impl Fn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !it_is() {
-        assert!(Instant::now() < until, "waited too long");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
