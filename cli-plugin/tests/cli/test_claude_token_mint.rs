@@ -9,6 +9,7 @@ use std::process::{Child, ExitStatus};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::claude_token_scene::wait_until;
 use crate::stand_in_claude::{noted, tell};
 use crate::terminal::Terminal;
 use crate::token_life_scene::{CONFIG, Scene};
