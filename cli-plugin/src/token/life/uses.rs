@@ -93,11 +93,37 @@ pub(super) fn refers(written: &Written, kept: &Kept) -> bool {
             let source = source.to_string();
             source.split('/').any(|part| part == item)
         }
-        (Ok(source), _) => {
-            let place = Source::parse(&reference);
-            place.is_ok_and(|place| place.identity() == source.identity())
+        (Ok(Source::Command(_)), Kept::Op { item, .. }) => {
+            let parts = |word: &str| {
+                word.split(|c: char| !c.is_alphanumeric())
+                    .any(|one| one == item)
+            };
+            words_of(written).iter().any(|word| parts(word))
         }
+        // By another path, or in a command of the user's.
+        (Ok(_), _) => mark(kept).is_some_and(|mark| {
+            let words = words_of(written);
+            words.iter().any(|word| word.contains(mark))
+        }),
         (Err(_), _) => false,
+    }
+}
+
+/// What no other place has in its name; `None` where that is not so.
+fn mark(kept: &Kept) -> Option<&str> {
+    match kept {
+        Kept::Op { .. } | Kept::Plain => None,
+        Kept::Helper { server, .. } => Some(server),
+        Kept::SecretService { account, .. } | Kept::Keychain { account, .. } => Some(account),
+        Kept::Age { file } => file.file_name()?.to_str(),
+    }
+}
+
+fn words_of(written: &Written) -> Vec<&str> {
+    match written {
+        Written::Text(text) => vec![text.expose_secret()],
+        Written::Op { reference, .. } => vec![reference],
+        Written::Command(words) => words.iter().map(String::as_str).collect(),
     }
 }
 
@@ -131,6 +157,9 @@ mod tests {
             [roles.web]
             image = "x"
             agents = ["claude"]
+            [roles.web.env]
+            BY_HAND = "age:~/.docker/jackin/tokens/a.0123456789ab.age"
+            ALSO = "cmd:sh -c 'op item get i3 | tail -1'"
             "#,
         );
         let words = |kept: &Kept| {
@@ -149,5 +178,11 @@ mod tests {
         assert_eq!(found, ["oauth_token of workspace a × role web"]);
         assert_eq!(words(&helper("pass", "docker-jackin/b")), [""; 0]);
         assert_eq!(words(&Kept::Plain), [""; 0]);
+        let age = |name: &str| Kept::Age {
+            file: format!("/home/me/.docker/jackin/tokens/{name}.age").into(),
+        };
+        assert_eq!(words(&age("a.0123456789ab")), ["BY_HAND of role web"]);
+        assert_eq!(words(&age("a.0123456789ac")), [""; 0]);
+        assert_eq!(words(&item("i3")), ["ALSO of role web"]);
     }
 }
