@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU16;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zeroize::Zeroizing;
 
@@ -66,6 +67,7 @@ pub(super) struct Model {
     above: VecDeque<Line>,
     veil: Veil,
     unlooked: usize,
+    disturbed: bool,
     /// The row in which something of a token was written last.
     secret: u16,
     /// The lines that were hidden behind a blank one.
@@ -85,6 +87,7 @@ impl Model {
             above: VecDeque::new(),
             veil: Veil::default(),
             unlooked: 0,
+            disturbed: false,
             secret: 0,
             doubted: BTreeSet::new(),
             token: None,
@@ -104,19 +107,34 @@ impl Model {
             if self.unlooked > 0 && (self.trail.step == Step::Moved || self.unlooked >= PIECE) {
                 self.look();
             }
-            self.parser.process(std::slice::from_ref(byte));
+            self.process(std::slice::from_ref(byte));
             self.scroll();
             match self.trail.step {
                 Step::Nothing => continue,
                 Step::Secret => self.hide_what_was_written(),
                 Step::Word => self.show_words(),
-                Step::Garbled => self.parser.process(GARBLED.as_bytes()),
+                Step::Garbled => self.process(GARBLED.as_bytes()),
                 Step::Moved => self.follow_the_cursor(),
                 Step::Shown => {}
             }
             self.unlooked += 1;
         }
         self.look();
+    }
+
+    /// Gives it to the parser, which fails on rare combinations, such as a symbol
+    /// that becomes wide at the right edge. It goes on from there: what it drew
+    /// is judged as any.
+    fn process(&mut self, bytes: &[u8]) {
+        let parser = &mut self.parser;
+        let done = catch_unwind(AssertUnwindSafe(|| parser.process(bytes)));
+        self.disturbed |= done.is_err();
+    }
+
+    /// Whether something was written on the user's terminal meanwhile that is no
+    /// part of the picture.
+    pub(super) fn was_disturbed(&mut self) -> bool {
+        std::mem::take(&mut self.disturbed)
     }
 
     /// Takes the lines over that have just scrolled off the top.

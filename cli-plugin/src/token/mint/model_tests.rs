@@ -475,3 +475,13 @@ fn scenario_60_a_token_whose_last_rows_are_taken_away_is_not_taken_for_a_shorter
     person.sees(b"\x1b[2A\x1b[2K\r\nStore this safely.\r\n");
     assert!(person.token().is_err());
 }
+
+#[test]
+fn scenario_60_a_screen_that_its_parser_fails_on_is_followed_all_the_same() {
+    let mut person = Person::new(size(40, 8), TOKEN);
+    person.sees("\x1b[8;40H☎\u{fe0f}\x1b[7;40Hx\x1b[2J\x1b[H".as_bytes());
+    assert!(person.model.was_disturbed());
+    person.sees(screen(TOKEN, 39, "\r\n").as_bytes());
+    assert!(!person.model.was_disturbed());
+    assert_eq!(person.token().as_deref(), Ok(TOKEN));
+}

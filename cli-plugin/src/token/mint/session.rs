@@ -189,6 +189,10 @@ impl<'a> Session<'a> {
         if let Some(link) = self.model.notes().copy.take() {
             Terminal::copy(&link)?;
         }
-        self.terminal.draw(Picture::of(&mut self.model))
+        let picture = Picture::of(&mut self.model);
+        if self.model.was_disturbed() {
+            return self.terminal.draw_anew(picture);
+        }
+        self.terminal.draw(picture)
     }
 }
