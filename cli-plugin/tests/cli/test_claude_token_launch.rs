@@ -187,12 +187,15 @@ fn scenario_68_a_token_that_is_accepted_again_does_not_stop_the_launch() {
 
 #[test]
 fn scenario_68_a_launch_does_not_wait_for_a_vendor_that_does_not_answer() {
+    let begun = Instant::now();
+    line(&machine());
+    let usual = begun.elapsed();
     let environment = with_claude(machine());
     tell(&environment, "verdicts", &format!("{TOKEN} hangs\n"));
     let begun = Instant::now();
     line(&environment);
-    // It hangs for 30 s.
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    // It hangs for 30 s; a second is waited, and the rest is a busy machine's.
+    assert!(begun.elapsed() < usual + Duration::from_secs(6));
     wait_until(|| noted(&environment, "doctor") == ["hangs"]);
     // Another launch meanwhile does not ask again.
     line(&environment);

@@ -411,6 +411,15 @@ fn scenario_70_all_goes_on_after_a_failure_and_can_be_run_again() {
 }
 
 #[test]
+fn scenario_70_one_that_fails_does_not_stop_those_after_it() {
+    let first = "[workspaces.a.claude]\nauth_forward = \"sync\"\noauth_token = \"$A\"\n";
+    let machine = StandIn::with(&format!("{first}[workspaces.b]\n[workspaces.c]\n"));
+    let all = machine.life().setup_all(&any(), false).unwrap();
+    assert_eq!(words(&all), ["a failed", "b done", "c done"]);
+    assert!(all.ended.is_none());
+}
+
+#[test]
 fn scenario_70_who_ends_it_is_told_what_was_done() {
     let machine = StandIn::with(THREE);
     machine.trouble.set(Trouble::Interrupted);
