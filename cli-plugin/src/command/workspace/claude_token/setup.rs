@@ -58,8 +58,6 @@ pub(super) struct Arguments {
     share: bool,
     #[arg(long, value_name = "SOURCE", help = REUSE)]
     reuse: Option<String>,
-    #[command(flatten)]
-    store: StoreFlags,
     /// How long to wait for the consent, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -67,6 +65,8 @@ pub(super) struct Arguments {
     /// How to show what came of it.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    store: StoreFlags,
 }
 
 /// Carries it out.
