@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::num::NonZeroU16;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl<'a> Scene<'a> {
     /// With the real `claude`, which asks a stand-in for the vendor's hosts.
     pub(super) fn real(rig: &'a Rig) -> Result<Self> {
         let scene = Self::new(rig)?;
-        scene.lend("claude", &project::agent("claude")?)?;
+        scene.install("claude", &project::agent("claude")?)?;
         Ok(scene)
     }
 
@@ -90,15 +90,9 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Puts a program into their PATH.
+    /// Puts a program into their PATH, wherever it lies: they may look neither
+    /// into root's home nor into the folder of a build.
     pub(super) fn install(&self, name: &str, program: &Path) -> Result<()> {
-        let bin = self.beside.join("bin");
-        fs::create_dir_all(&bin)?;
-        Ok(symlink(program, bin.join(name))?)
-    }
-
-    /// The same for one that lies where they may not look: root's own home.
-    fn lend(&self, name: &str, program: &Path) -> Result<()> {
         let bin = self.beside.join("bin");
         fs::create_dir_all(&bin)?;
         let place = bin.join(name);
@@ -117,7 +111,7 @@ impl<'a> Scene<'a> {
     pub(super) fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.beside.join(name);
         fs::create_dir_all(&folder)?;
-        std::os::unix::fs::chown(&folder, Some(USER), Some(USER))?;
+        chown(&folder, Some(USER), Some(USER))?;
         Ok(folder)
     }
 
