@@ -22,8 +22,8 @@ fn scenario_70_each_workspace_without_a_token_gets_one() {
     assert_eq!(came.code(), Some(1), "{}", came.all());
     assert_snapshot!(came.result(), @r"
     WORKSPACE   RESULT        SOURCE                                                            EXPIRES
-    a           new token     helper:fake/https://docker-jackin.invalid/claude/a/<mint>   <date> (in 365 days)
-    b           new token     helper:fake/https://docker-jackin.invalid/claude/b/<mint>   <date> (in 365 days)
+    a           new token     helper:fake/https://docker-jackin.invalid/claude/a/<mint>   <date>
+    b           new token     helper:fake/https://docker-jackin.invalid/claude/b/<mint>   <date>
     c           had a token   $C                                                                -
     d           failed        workspace d has a token already: $D                               -
     ");

@@ -164,7 +164,7 @@ fn scenario_65_a_token_lives_in_1password_in_the_account_that_was_named() {
       source       op://worksharedaaaaaaaaaaaaaaaa/newxxxxxxxxxxxxxxxxxxxxxaa/credential in account WORKACCOUNTAAAAAAAAAAAAAAA
       fingerprint  sha256 d959d7f7b831…
       issued       <date>
-      expires      <date> (in 365 days)
+      expires      <date>
       configured   auth_forward = "oauth_token" in [workspaces.a.claude]
     next: docker jackin run --workspace a ROLE
     "#);
@@ -407,7 +407,7 @@ fn scenario_63_a_service_account_and_auto_find_their_vault() {
       source       op://worksharedaaaaaaaaaaaaaaaa/newxxxxxxxxxxxxxxxxxxxxxaa/credential
       fingerprint  sha256 d959d7f7b831…
       issued       <date>
-      expires      <date> (in 365 days)
+      expires      <date>
       configured   auth_forward = "oauth_token" in [workspaces.a.claude]
     next: docker jackin run --workspace a ROLE
     "#);

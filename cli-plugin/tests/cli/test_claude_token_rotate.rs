@@ -23,7 +23,7 @@ fn scenario_65_the_old_token_goes_once_the_new_one_is_wired() {
       source       helper:fake/https://docker-jackin.invalid/claude/a/<mint>
       fingerprint  sha256 da99d5f7aebc…
       issued       <date>
-      expires      <date> (in 365 days)
+      expires      <date>
       configured   auth_forward = "oauth_token" in [workspaces.a.claude]
       the old helper:fake/https://docker-jackin.invalid/claude/a/<mint> is removed
       the old token holds until it ends, or is revoked at https://claude.ai/settings/claude-code

@@ -139,7 +139,7 @@ fn a_new_token_is_stored_read_back_and_wired() {
       source       helper:fake/https://docker-jackin.invalid/claude/a/<mint>
       fingerprint  sha256 d959d7f7b831…
       issued       <date>
-      expires      <date> (in 365 days)
+      expires      <date>
       configured   auth_forward = "oauth_token" in [workspaces.a.claude]
     next: docker jackin run --workspace a ROLE
     "#);
@@ -285,7 +285,7 @@ fn what_else_is_set_there_is_said() {
       source       helper:fake/https://docker-jackin.invalid/claude/a/<mint>
       fingerprint  sha256 d959d7f7b831…
       issued       <date>
-      expires      <date> (in 365 days)
+      expires      <date>
       configured   auth_forward = "oauth_token" in [workspaces.a.claude]
       CLAUDE_CODE_OAUTH_TOKEN in [workspaces.a.env] counts no more: the token does
       not for role web, which has its own: oauth_token

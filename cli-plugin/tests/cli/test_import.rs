@@ -107,7 +107,7 @@ fn the_first_form_is_taken_over() {
       docker.mounts.acme-certs: not in workspace scratch: it is for some roles only, and a mount is for all roles of a workspace here
       workspace scratch workdir: no mount of it shows a folder of the host, so no folder is known to be this workspace's
       docker.mounts.acme-certs: not in workspace shop: it is for some roles only, and a mount is for all roles of a workspace here
-      workspace shop default_role: a role is named at the start: docker jackin run acme-backend-dev --workspace shop
+      workspace shop default_role: a role is named at the start: docker jackin run --workspace shop acme-backend-dev
 
     14 settings taken over into $HOME/.docker/jackin/config.toml
       see them: docker jackin config check
@@ -217,7 +217,7 @@ fn the_form_with_modes_is_taken_over() {
       [github]: the host's login of gh is not forwarded here; give a token: docker jackin config env set GH_TOKEN SOURCE
       [roles] acme/backend-dev: jackin builds its image, and publishes none that is known here; add it, and import again: docker jackin role add acme-backend-dev --image IMAGE
       docker.mounts.acme-certs: not in workspace shop: it is for some roles only, and a mount is for all roles of a workspace here
-      workspace shop default_role: a role is named at the start: docker jackin run acme-backend-dev --workspace shop
+      workspace shop default_role: a role is named at the start: docker jackin run --workspace shop acme-backend-dev
       workspace shop default_agent: the role's first agent is started, unless another one is named
       expiry of the token of workspace shop: jackin expects it on 2027-03-01; see docker jackin workspace claude-token doctor shop
       docker.grants.dind: no docker is given to containers here
@@ -339,7 +339,7 @@ fn the_newest_form_is_taken_over() {
     not taken over:
     ! workspace shop allowed_roles: any role can be started in a workspace here, and then has its logins and mounts
       [roles] acme/backend-dev: jackin was not told to trust it, and so its image is not taken; add it, and import again: docker jackin role add acme-backend-dev --image IMAGE
-      workspace shop default_role: a role is named at the start: docker jackin run acme-backend-dev --workspace shop
+      workspace shop default_role: a role is named at the start: docker jackin run --workspace shop acme-backend-dev
       workspace shop default_agent: the role's first agent is started, unless another one is named
       [workspaces.shop.roles.acme-backend-dev.claude]: account zai: claude is given no key of zai here; ignore instead
       [workspaces.shop.codex]: account zai: codex is given no key of zai here; ignore instead

@@ -66,7 +66,7 @@ impl<'a> Planner<'a> {
             self.plan.left(
                 format!("workspace {name} default_role"),
                 format!(
-                    "a role is named at the start: docker jackin run {role} --workspace {ours}"
+                    "a role is named at the start: docker jackin run --workspace {ours} {role}"
                 ),
             );
         }

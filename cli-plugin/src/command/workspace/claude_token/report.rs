@@ -105,7 +105,7 @@ impl fmt::Display for DoneReport {
             writeln!(f, "  issued       {}", date(issued))?;
         }
         match self.expires {
-            Some(expires) => writeln!(f, "  expires      {}", until(expires))?,
+            Some(expires) => writeln!(f, "  expires      {}", date(expires))?,
             None => writeln!(f, "  expires      not known: it was not minted here")?,
         }
         let table = self.scope.scope().table(Agent::Claude.word());
@@ -126,12 +126,4 @@ impl fmt::Display for DoneReport {
 /// A date, as people read it.
 pub(super) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d").to_string()
-}
-
-/// A date to come, with the days until then.
-pub(super) fn until(time: Timestamp) -> String {
-    let seconds = time.as_second() - Timestamp::now().as_second();
-    // Half a day up: what was minted just now holds for 365 days.
-    let days = (seconds + 43_200).div_euclid(86_400);
-    format!("{} (in {days} days)", date(time))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::report::until;
+use super::report::date;
 use crate::command::columns::Columns;
 use crate::command::screen::show;
 use crate::command::status::Format;
@@ -101,7 +101,7 @@ impl fmt::Display for Table {
         for line in &self.workspaces {
             let source = line.source.as_ref().or(line.problem.as_ref());
             let source = source.map_or("-", |text| text.lines().next().unwrap_or_default());
-            let expires = line.expires.map_or_else(|| "-".to_owned(), until);
+            let expires = line.expires.map_or_else(|| "-".to_owned(), date);
             columns.push([
                 line.workspace.clone(),
                 line.words().to_owned(),
