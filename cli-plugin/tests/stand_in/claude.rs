@@ -27,7 +27,7 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -206,8 +206,7 @@ impl Stage {
             }
             exit(1);
         }
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/claude-doctor");
-        show_bytes(&fs::read(folder.join(format!("{name}.txt"))).unwrap());
+        show_bytes(doctors_words(name));
         self.note("doctor", name);
     }
 
@@ -480,6 +479,56 @@ impl SetupToken {
     }
 }
 
+/// The files of a folder by their names, carried along: whoever runs this may
+/// not look into the folder of the build.
+macro_rules! fixtures {
+    ($function:ident, $folder:literal, $ending:literal, [$($name:literal),* $(,)?]) => {
+        fn $function(name: &str) -> &'static [u8] {
+            match name {
+                $($name => include_bytes!(
+                    concat!("../fixtures/", $folder, "/", $name, $ending)
+                ),)*
+                _ => panic!("nothing was recorded as {name}"),
+            }
+        }
+    };
+}
+
+fixtures!(
+    screens,
+    "setup-token",
+    ".raw",
+    [
+        "80x24",
+        "80x24-full-link",
+        "120x40",
+        "250x50",
+        "callback",
+        "code-refused",
+        "resized",
+    ]
+);
+
+fixtures!(
+    doctors_words,
+    "claude-doctor",
+    ".txt",
+    [
+        "200",
+        "401",
+        "403",
+        "404",
+        "429",
+        "500",
+        "closed",
+        "hanging",
+        "no-network",
+        "no-token",
+        "refused-connection",
+        "unreachable",
+    ]
+);
+
 /// A recorded run, cut where it waits.
 struct Recording {
     first: String,
@@ -494,9 +543,7 @@ struct Recording {
 
 impl Recording {
     fn read(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/setup-token");
-        let bytes = fs::read(folder.join(format!("{name}.raw"))).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
+        let text = std::str::from_utf8(screens(name)).unwrap();
         let first_ends = text.find(FIRST_ENDS).unwrap() + FIRST_ENDS.len();
         let (first, rest) = text.split_at(first_ends);
         // The link is found in its OSC 8.
