@@ -179,7 +179,13 @@ fn deletable(config: &Config, record: &Record) -> Result<Option<Kept>, Failure> 
     };
     let Some(written) = slot_of(config, scope) else {
         if record.left.is_empty() && record.orphans.is_empty() {
-            return refuse(format!("{scope} has no token of its own to delete"));
+            let message = format!("{scope} has no token of its own to delete");
+            return Err(Failure::new(Kind::Usage, message)
+                .hint("nothing was changed")
+                .hint(format!(
+                    "see what there is: docker jackin workspace claude-token doctor {}",
+                    scope.words()
+                )));
         }
         return Ok(None);
     };
