@@ -56,6 +56,11 @@ pub struct FoundHandle {
 }
 
 /// The hook that is added at createRuntime.
+///
+/// It has no `timeout`: crun (1.8.1 and 1.21) waits for a hook that has one
+/// with sigtimedwait, and where another child's SIGCHLD is still pending it
+/// never sees the hook's own: a hook that has long ended well "times out".
+/// What the hook waits for has limits of its own.
 #[derive(Debug, SerializeDerive)]
 pub struct Hook<'a> {
     /// The absolute path of the binary.
@@ -65,8 +70,6 @@ pub struct Hook<'a> {
     /// Its environment: never empty, since runc before 1.3 gives a hook
     /// without one the container's (CVE-2025-23266).
     pub env: &'a [&'a str],
-    /// After how many seconds it is ended.
-    pub timeout: u32,
 }
 
 /// The user that the container's process runs as, in the container's ids.

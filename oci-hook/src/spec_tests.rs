@@ -109,7 +109,6 @@ fn the_hook_comes_last_at_create_runtime_and_the_rootfs_is_absolute() {
         path: Path::new("/libexec/hook"),
         args: &["hook", "createRuntime"],
         env: &["PATH=/bin"],
-        timeout: 30,
     };
     let edited = edit(&config(&json!([])), &payload(&[], &[]), Some(&hook));
     assert_eq!(
@@ -118,7 +117,7 @@ fn the_hook_comes_last_at_create_runtime_and_the_rootfs_is_absolute() {
             "prestart": [{"path": "/p"}],
             "createRuntime": [
                 {"path": "/first"},
-                {"path": "/libexec/hook", "args": ["hook", "createRuntime"], "env": ["PATH=/bin"], "timeout": 30},
+                {"path": "/libexec/hook", "args": ["hook", "createRuntime"], "env": ["PATH=/bin"]},
             ],
         })
     );

@@ -21,9 +21,6 @@ use crate::record::Record;
 use crate::spec::{self, Hook, Spec};
 use crate::store::Store;
 
-/// After how many seconds the runtime ends the hook.
-const HOOK_TIMEOUT: u32 = 30;
-
 /// The hook's whole environment. Never empty, and nothing of the image's.
 const HOOK_ENV: [&str; 1] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
 
@@ -163,7 +160,6 @@ impl Call {
             path: &hook_path,
             args: &["docker-jackin-hook", "createRuntime"],
             env: &HOOK_ENV,
-            timeout: HOOK_TIMEOUT,
         };
         let hook = record.touches_files().then_some(&hook);
         let rootfs = spec

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::hooks_d::{ENVIRONMENT, HOOK, TIMEOUT};
+use super::hooks_d::{ENVIRONMENT, HOOK};
 use super::own_file::{Found, OwnFile};
 use super::{EngineName, Part, Plan, Registrar, Wanted};
 use crate::engine::client::{Engine, EngineInfo, connect};
@@ -182,7 +182,6 @@ fn text(hook: &Path) -> String {
                     "path": hook,
                     "args": [HOOK, "device"],
                     "env": [ENVIRONMENT],
-                    "timeout": TIMEOUT,
                 }],
             },
         }],

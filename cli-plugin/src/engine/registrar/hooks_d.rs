@@ -20,9 +20,6 @@ pub(super) const HOOK: &str = "docker-jackin-hook";
 /// Its whole environment: without one, the hook gets the caller's.
 pub(super) const ENVIRONMENT: &str = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long it may take, in seconds.
-pub(super) const TIMEOUT: u32 = 30;
-
 /// The words that it is called with; the first is its own name.
 pub(super) const ARGUMENTS: [&str; 2] = [HOOK, "redeem"];
 
@@ -32,7 +29,8 @@ pub fn file(folder: &Path) -> OwnFile {
 }
 
 /// What it says: containers that name a ticket in their annotation get the
-/// hook.
+/// hook. It has no time limit, which crun would hold against hooks that ended
+/// in time ([`jackin_oci_hook::spec::Hook`]).
 pub fn text(hook: &Path) -> String {
     let content = json!({
         "version": "1.0.0",
@@ -40,7 +38,6 @@ pub fn text(hook: &Path) -> String {
             "path": hook,
             "args": ARGUMENTS,
             "env": [ENVIRONMENT],
-            "timeout": TIMEOUT,
         },
         "when": { "annotations": { "^dev\\.jackin\\.ticket$": ".+" } },
         "stages": ["createRuntime"],
@@ -77,8 +74,7 @@ mod tests {
             "env": [
               "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
             ],
-            "path": "/l/docker-jackin-hook",
-            "timeout": 30
+            "path": "/l/docker-jackin-hook"
           },
           "stages": [
             "createRuntime"
