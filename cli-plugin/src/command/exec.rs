@@ -4,9 +4,11 @@ mod find;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdin, stdout};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use clap::Args;
+use rustix::fs::{FileType, major, minor};
 
 use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
@@ -29,8 +31,9 @@ Examples:
 ///
 /// The container's first agent, unless another of its agents or a command is
 /// named. What follows the container are flags of `docker exec`, handed on
-/// untouched, and the command behind `--`. Standard input is kept open, and a
-/// terminal is given where there is one, unless -i, -t or -d is given.
+/// untouched, and the command behind `--`. Standard input is handed on unless it
+/// is /dev/null, and a terminal is given where there is one, unless -i, -t or -d
+/// is given.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "docker jackin exec <CONTAINER|ROLE> [--agent NAME] [DOCKER EXEC FLAGS] [-- COMMAND…]",
@@ -67,11 +70,7 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 
     let mut line = for_docker(flags);
     line.push("exec".into());
-    line.extend(streams(
-        &user,
-        stdin().is_terminal(),
-        stdout().is_terminal(),
-    ));
+    line.extend(streams(&user, Input::of(stdin()), stdout().is_terminal()));
     line.extend(user.flags);
     line.push(container.name.into());
     match user.command.filter(|command| !command.is_empty()) {
@@ -138,21 +137,56 @@ fn no_agent() -> Failure {
     .hint("give a command: docker jackin exec <container|role> -- <command>")
 }
 
+/// What our standard input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Terminal,
+    /// `/dev/null`, or nothing at all.
+    Nothing,
+    Other,
+}
+
+impl Input {
+    fn of(input: impl AsFd + IsTerminal) -> Self {
+        /// `/dev/null`, as the kernel's devices.txt numbers it.
+        const NULL: (u32, u32) = (1, 3);
+        if input.is_terminal() {
+            return Self::Terminal;
+        }
+        match rustix::fs::fstat(input) {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) != FileType::CharacterDevice => {
+                Self::Other
+            }
+            Ok(found) if (major(found.st_rdev), minor(found.st_rdev)) != NULL => Self::Other,
+            Ok(_) | Err(_) => Self::Nothing,
+        }
+    }
+}
+
 /// What docker is told of our streams. As `docker compose exec` does, the
 /// input is kept open, so that what is piped to an agent reaches it; and it
 /// gets a terminal where both ends are one, since it is to be talked to.
-fn streams(user: &GivenFlags, input: bool, output: bool) -> Option<OsString> {
+///
+/// From `/dev/null` nothing can come, and an input that ends at once is one
+/// whose end an engine can miss: the agent would wait for it for good
+/// (moby issue 37870).
+fn streams(user: &GivenFlags, input: Input, output: bool) -> Option<OsString> {
     const DECIDED: [&str; 6] = ["d", "detach", "i", "interactive", "t", "tty"];
     let decided = user
         .found
         .iter()
         .any(|flag| DECIDED.contains(&flag.name.as_str()));
-    let terminal = if input && output { "-it" } else { "-i" };
-    (!decided).then(|| terminal.into())
+    let given = match input {
+        Input::Terminal if output => "-it",
+        Input::Terminal | Input::Other => "-i",
+        Input::Nothing => return None,
+    };
+    (!decided).then(|| given.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Input::{Nothing, Other, Terminal};
     use super::*;
 
     #[test]
@@ -163,17 +197,30 @@ mod tests {
             streams(&user, input, output).and_then(|flag| flag.into_string().ok())
         };
         for (flags, input, output, given) in [
-            (&[][..], true, true, Some("-it")),
-            (&["-w", "/x"], true, true, Some("-it")),
-            (&[], true, false, Some("-i")),
-            (&[], false, true, Some("-i")),
-            (&[], false, false, Some("-i")),
-            (&["-i"], true, true, None),
-            (&["-t"], false, true, None),
-            (&["-d"], true, true, None),
-            (&["--tty=false"], true, true, None),
+            (&[][..], Terminal, true, Some("-it")),
+            (&["-w", "/x"], Terminal, true, Some("-it")),
+            (&[], Terminal, false, Some("-i")),
+            (&[], Other, true, Some("-i")),
+            (&[], Other, false, Some("-i")),
+            (&[], Nothing, true, None),
+            (&["-i"], Nothing, true, None),
+            (&["-i"], Terminal, true, None),
+            (&["-t"], Other, true, None),
+            (&["-d"], Terminal, true, None),
+            (&["--tty=false"], Terminal, true, None),
         ] {
             assert_eq!(streams(flags, input, output).as_deref(), given, "{flags:?}");
         }
+    }
+
+    #[test]
+    fn nothing_can_come_from_the_null_device_alone() {
+        let of = |path| Input::of(std::fs::File::open(path).unwrap());
+        assert_eq!(of("/dev/null"), Nothing);
+        assert_eq!(of("/dev/zero"), Other);
+        assert_eq!(of("/proc/version"), Other);
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        let pipe = std::fs::File::from(std::os::fd::OwnedFd::from(pipe));
+        assert_eq!(Input::of(pipe), Other);
     }
 }
