@@ -71,11 +71,15 @@ uninstall:
 	cd $(examples) 2>/dev/null && rm -f $(templates) && find . -depth -type d -empty -delete || true
 	[ ! -d $(libexec) ] || rmdir --ignore-fail-on-non-empty $(libexec)
 
+# A suite that was started with nohup, or behind an &, ignores signals that the
+# tests send to see what comes of them.
+heeding := env --default-signal=HUP,INT,QUIT,TERM
+
 test: build-engine
 	scripts/setup build engine engine26 rootless podman podman5 agents helpers shells devcontainers compose
 	$(CARGO) build -p docker-jackin
-	$(CARGO) test --workspace --exclude jackin-tests
-	$(CARGO) test -p jackin-tests
+	$(heeding) $(CARGO) test --workspace --exclude jackin-tests
+	$(heeding) $(CARGO) test -p jackin-tests
 
 lint:
 	$(CARGO) fmt --all --check
