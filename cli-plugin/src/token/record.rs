@@ -142,8 +142,15 @@ pub struct Broken {
 /// dropped. The system takes it back from a process that dies.
 #[derive(Debug)]
 pub struct Held {
-    #[expect(dead_code, reason = "held, not read")]
     lock: File,
+}
+
+impl Drop for Held {
+    /// Closing the file would not be enough: a program that is being started at
+    /// this moment has it too, until it is what is started.
+    fn drop(&mut self) {
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl Records {

@@ -33,8 +33,15 @@ pub struct Checks {
 /// The right to ask about a token, until it is dropped.
 #[derive(Debug)]
 pub struct Claim {
-    #[expect(dead_code, reason = "held, not read")]
     lock: File,
+}
+
+impl Drop for Claim {
+    /// Closing the file would not be enough: a program that is being started at
+    /// this moment has it too, until it is what is started.
+    fn drop(&mut self) {
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl Checks {
