@@ -320,6 +320,19 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    #[test]
+    fn a_scope_is_free_once_it_is_given_back_whoever_has_a_copy_of_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::beside(&folder.path().join("config.toml"));
+        let held = records.hold(&scope(None)).unwrap();
+        // As a program has it between fork and exec.
+        let copy = held.lock.try_clone().unwrap();
+        assert!(records.hold(&scope(None)).is_err());
+        drop(held);
+        assert!(records.hold(&scope(None)).is_ok());
+        drop(copy);
+    }
+
     fn scope(role: Option<&str>) -> TokenScope {
         TokenScope {
             workspace: "my-app".to_owned(),
