@@ -13,6 +13,7 @@ pub mod handoff;
 pub mod host;
 pub mod jackin;
 pub mod launch;
+pub mod live;
 pub mod mounted;
 pub mod plugin;
 pub mod progress;

@@ -155,7 +155,7 @@ pub fn deliver(
     let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
     attach(&rootfs, &tmpfs, &mounts)?;
     for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
-        if let Delivery::Bind { .. } = &file.delivery {
+        if let Delivery::Bind { .. } | Delivery::Live { .. } = &file.delivery {
             bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
         }
     }
@@ -177,7 +177,7 @@ fn retract(rootfs: &Rootfs, home: &Path, target: &Target, record: &Record) -> Ve
 /// Puts a seed in its place; a secret file is none.
 fn plant(rootfs: &Rootfs, spot: &Spot, delivery: &Delivery) -> Result<(), Trouble> {
     match delivery {
-        Delivery::Bind { .. } => Ok(()),
+        Delivery::Bind { .. } | Delivery::Live { .. } => Ok(()),
         Delivery::MergeJson { object } => seed::plant(rootfs, spot, object),
         Delivery::AppendText { text, unless } => append::append(rootfs, spot, text, unless),
     }
@@ -234,10 +234,7 @@ fn give(tmpfs: &Tmpfs, payload: &Payload, user: &Identity) -> Result<(), Errno> 
 /// A payload's secret files, by their number in it.
 fn secrets(payload: &Payload) -> impl Iterator<Item = (usize, &Secret)> {
     let files = payload.files.iter().enumerate();
-    files.filter_map(|(at, file)| match &file.delivery {
-        Delivery::Bind { content } => Some((at, content)),
-        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
-    })
+    files.filter_map(|(at, file)| Some((at, file.delivery.secret()?)))
 }
 
 fn enter_mount_namespace(pid: i32) -> Result<(), Error> {

@@ -24,6 +24,7 @@ pub mod mounts;
 pub mod passwd;
 pub mod payload;
 pub mod policy;
+pub mod published;
 pub mod raw;
 pub mod raw_object;
 pub mod recipient;

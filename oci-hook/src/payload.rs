@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::published::LoginId;
 use crate::secret::Secret;
 
 /// What the engine's side puts into one container.
@@ -184,6 +185,16 @@ pub enum Delivery {
         /// The file's bytes.
         content: Secret,
     },
+    /// A secret that its owner publishes and keeps up to date
+    /// ([`crate::published`]): what they publish is mounted read-only, and bound
+    /// over its place, so that every change of it is seen at once.
+    Live {
+        /// The login, among the ticket's owner's.
+        login: LoginId,
+        /// The file's bytes for a container that cannot follow it, which gets
+        /// them as by [`Self::Bind`].
+        content: Secret,
+    },
     /// No secret: a JSON object whose keys are merged into the file that is
     /// there, or that becomes the file with mode 0600 where there is none.
     MergeJson {
@@ -200,6 +211,16 @@ pub enum Delivery {
         /// that has `text` already.
         unless: String,
     },
+}
+
+impl Delivery {
+    /// The secret that it delivers, if it is one.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Bind { content } | Self::Live { content, .. } => Some(content),
+            Self::MergeJson { .. } | Self::AppendText { .. } => None,
+        }
+    }
 }
 
 /// The place of a file in a container.

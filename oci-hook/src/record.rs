@@ -147,7 +147,7 @@ fn seeds(payload: &Payload) -> impl Iterator<Item = (&Place, &Map<String, Value>
         .iter()
         .filter_map(|file| match &file.delivery {
             Delivery::MergeJson { object } => Some((&file.place, object)),
-            Delivery::Bind { .. } | Delivery::AppendText { .. } => None,
+            Delivery::Bind { .. } | Delivery::Live { .. } | Delivery::AppendText { .. } => None,
         })
 }
 

@@ -16,7 +16,7 @@ use crate::payload::Payload;
 
 /// The version of the ticket's schema that this build writes and reads. It
 /// changes with everything that a ticket holds, the payload included.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// The annotation that carries a [`Handle`] where the engine knows
 /// annotations (Docker API ≥ 1.43).

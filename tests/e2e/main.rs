@@ -17,6 +17,7 @@ mod hostile;
 mod kept;
 mod lab;
 mod leak;
+mod live;
 mod owners;
 mod podman;
 mod policy;
@@ -84,6 +85,7 @@ fn trials_alone() -> Vec<Trial> {
     all.extend(cdi::trials_alone());
     all.extend(cri::trials_alone());
     all.extend(kept::trials_alone());
+    all.extend(live::trials_alone());
     all.extend(podman::trials_alone());
     all.extend(policy::trials_alone());
     all.extend(resolved::trials_alone());
@@ -105,6 +107,7 @@ fn trials() -> Vec<Trial> {
         hostile::trials(),
         kept::trials(),
         leak::trials(),
+        live::trials(),
         owners::trials(),
         podman::trials(),
         race::trials(),

@@ -239,7 +239,7 @@ mod tests {
             .iter()
             .find_map(|file| match &file.delivery {
                 Delivery::MergeJson { object } => Some(Value::Object(object.clone())),
-                Delivery::Bind { .. } | Delivery::AppendText { .. } => None,
+                Delivery::Bind { .. } | Delivery::Live { .. } | Delivery::AppendText { .. } => None,
             })
             .unwrap()
     }
@@ -272,9 +272,9 @@ mod tests {
         let payload = oauth_token(&" tok \n".into(), &Setting::default()).unwrap();
         let alone = payload.without_variables().unwrap();
         assert_eq!(seed_of(&alone), seed_of(&payload));
-        let bound = |file: &CredentialFile| match &file.delivery {
-            Delivery::Bind { content } => Some((file.place.clone(), content.expose().to_owned())),
-            Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
+        let bound = |file: &CredentialFile| {
+            let content = file.delivery.secret()?;
+            Some((file.place.clone(), content.expose().to_owned()))
         };
         let (place, content) = alone.files.iter().find_map(bound).unwrap();
         assert_eq!(place, CREDENTIALS.in_container());

@@ -21,9 +21,9 @@ fn scene(agent: Agent, text: &str) -> Scene {
 /// The secret files of a payload, as `path content`.
 fn secret_files(payload: &Payload) -> Vec<String> {
     let files = payload.files.iter();
-    let secret = files.filter_map(|file| match &file.delivery {
-        Delivery::Bind { content } => Some((file.place.path.as_str(), content.expose())),
-        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
+    let secret = files.filter_map(|file| {
+        let content = file.delivery.secret()?;
+        Some((file.place.path.as_str(), content.expose()))
     });
     secret
         .map(|(path, content)| format!("{path} {content}"))
@@ -340,7 +340,7 @@ fn the_folder_that_a_container_starts_in_is_trusted_with_its_workspace() {
             .iter()
             .filter_map(|file| match &file.delivery {
                 Delivery::AppendText { unless, .. } => Some(unless.trim_matches('"')),
-                Delivery::Bind { .. } | Delivery::MergeJson { .. } => None,
+                Delivery::Bind { .. } | Delivery::Live { .. } | Delivery::MergeJson { .. } => None,
             });
         assert_eq!(said.collect::<Vec<_>>(), trusted);
     }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use jackin_oci_hook::payload::Delivery;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use jackin_oci_hook::payload::{Delivery, Payload};
+use jackin_oci_hook::payload::Payload;
 use jackin_oci_hook::secret::Secret;
 
 use super::login::{AuthLine, Login, Outlook, from};
@@ -115,10 +115,7 @@ fn own<'a>(circumstances: &Circumstances<'a>, agent: Agent) -> Option<Own<'a>> {
 pub(super) fn bound(payload: &Payload, agent: Agent) -> Option<&Secret> {
     let place = agent.description().credential_file.in_container();
     let mut files = payload.files.iter().filter(|file| file.place == place);
-    files.find_map(|file| match &file.delivery {
-        Delivery::Bind { content } => Some(content),
-        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => None,
-    })
+    files.find_map(|file| file.delivery.secret())
 }
 
 impl Own<'_> {

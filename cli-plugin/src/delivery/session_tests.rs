@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use insta::assert_snapshot;
+use jackin_oci_hook::payload::Delivery;
 use serde_json::json;
 
 use super::super::{Prepared, prepare};

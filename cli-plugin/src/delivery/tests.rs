@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use insta::assert_snapshot;
-use jackin_oci_hook::payload::{Delivery, Payload, VariableName};
+use jackin_oci_hook::payload::{Payload, VariableName};
 
 use super::*;
 use crate::config;
@@ -328,11 +328,9 @@ fn scenario_31_a_restart_takes_the_hosts_newest_login() {
         let text = format!(r#"{{"claudeAiOauth":{{"accessToken":"{token}"}}}}"#);
         fs::write(folder.join(".credentials.json"), text).unwrap();
     };
-    let secret = |prepared: &Prepared| match &prepared.payload.files[0].delivery {
-        Delivery::Bind { content } => content.expose().to_owned(),
-        Delivery::MergeJson { .. } | Delivery::AppendText { .. } => {
-            panic!("the first file is the login")
-        }
+    let secret = |prepared: &Prepared| {
+        let delivery = &prepared.payload.files[0].delivery;
+        delivery.secret().unwrap().expose().to_owned()
     };
     write("first");
     let first = scene.prepare().unwrap();

@@ -1,0 +1,63 @@
+//! Logins that containers follow: what is published of each for them, who
+//! follows it, and what keeps it up to date.
+//!
+//! What lies where is told in [`jackin_oci_hook::published`]. The user's side
+//! has two more things in a login's folder: `state.json` ([`State`]) and
+//! `wanted/`, with a file for each container that may still come.
+
+mod state;
+
+use std::time::SystemTime;
+
+use jackin_oci_hook::published::LoginId;
+use jackin_oci_hook::secret::Secret;
+use sha2::{Digest, Sha256};
+
+pub use state::{Machine, Published, Renewal, State, Trouble};
+
+use crate::agent::Agent;
+use crate::agent::login::Origin;
+
+/// A login of this host's, as it is to be published.
+#[derive(Debug)]
+pub struct Publication {
+    /// Its id.
+    pub id: LoginId,
+    /// The agent.
+    pub agent: Agent,
+    /// Where it lies on the host.
+    pub origin: Origin,
+    /// The credential file, less what renews the login.
+    pub content: Secret,
+    /// When the login ends; `None` when it does not, or does not say.
+    pub expires: Option<SystemTime>,
+    /// By what its account is known again; `None` where the agent does not say.
+    pub account: Option<String>,
+}
+
+/// The id of the login of `agent` that lies at `origin`.
+pub fn id_of(agent: Agent, origin: &Origin) -> LoginId {
+    let digest = Sha256::digest(format!("{agent}\0{origin:?}"));
+    let mut bits = [0; 16];
+    bits.copy_from_slice(&digest[..16]);
+    LoginId::from_bits(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_has_the_same_id_each_time_and_no_other_login_has_it() {
+        let at = |path: &str| Origin::File(path.into());
+        let id = id_of(Agent::Claude, &at("/h/x"));
+        assert_eq!(id, id_of(Agent::Claude, &at("/h/x")));
+        for other in [
+            id_of(Agent::Codex, &at("/h/x")),
+            id_of(Agent::Claude, &at("/h/y")),
+            id_of(Agent::Claude, &Origin::Keychain("/h/x".to_owned())),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+}
