@@ -78,7 +78,8 @@ heeding := env --default-signal=HUP,INT,QUIT,TERM
 test: build-engine
 	scripts/setup build engine engine26 rootless podman podman5 agents helpers shells devcontainers compose
 	$(CARGO) build -p docker-jackin
-	$(heeding) $(CARGO) test --workspace --exclude jackin-tests
+	# Most of the command line's tests wait for a program or a terminal.
+	$(heeding) RUST_TEST_THREADS=6 $(CARGO) test --workspace --exclude jackin-tests
 	$(heeding) $(CARGO) test -p jackin-tests
 
 lint:
