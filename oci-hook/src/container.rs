@@ -27,11 +27,12 @@ const MARKER: &str = "marker.json";
 const RECORD: &str = "record.json";
 const BUNDLE: &str = "bundle";
 const FAILURE: &str = "failure";
+const WARNINGS: &str = "warnings";
 const SERVED: &str = "served";
 const PROCESS_PREFIX: &str = "process-";
 const MAX_MARKER: u64 = 64 << 10;
 const MAX_RECORD: u64 = 8 << 20;
-const MAX_FAILURE: usize = 16 << 10;
+const MAX_MESSAGE: usize = 16 << 10;
 const MAX_SERVED: u64 = 64;
 
 /// Why what we keep cannot be reached.
@@ -163,6 +164,11 @@ impl Container {
     /// The container whose open folder this is.
     pub fn in_folder(id: ContainerId, folder: OwnedFd, path: PathBuf) -> Self {
         Self { id, folder, path }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
     }
 
     /// Its own tmpfs, as far as it is kept.
@@ -338,16 +344,36 @@ impl Container {
 
     /// Leaves word of why the hook failed, for the wrapper that waits.
     pub fn write_failure(&self, message: &str) -> Result<(), Error> {
-        let message = &message.as_bytes()[..message.len().min(MAX_FAILURE)];
-        file::replace(&self.folder, FAILURE, message)
-            .map_err(|error| system("write", &self.path.join(FAILURE), error))
+        self.write_message(FAILURE, message)
     }
 
     /// Takes the hook's word of why it failed, if it left one.
     pub fn take_failure(&self) -> Option<String> {
-        let fd = fs::openat(&self.folder, FAILURE, file::READ_HOSTILE, Mode::empty()).ok()?;
-        let bytes = file::read_bounded(fd, MAX_FAILURE as u64).ok()?;
-        let _ = fs::unlinkat(&self.folder, FAILURE, AtFlags::empty());
+        self.take_message(FAILURE)
+    }
+
+    /// Leaves word of what is not as it should be though the hook went on, for
+    /// the wrapper that waits.
+    pub fn write_warnings(&self, warnings: &[String]) -> Result<(), Error> {
+        self.write_message(WARNINGS, &warnings.join("\n"))
+    }
+
+    /// Takes the hook's warnings, if it left any.
+    pub fn take_warnings(&self) -> Vec<String> {
+        let warnings = self.take_message(WARNINGS).unwrap_or_default();
+        warnings.lines().map(str::to_owned).collect()
+    }
+
+    fn write_message(&self, name: &str, message: &str) -> Result<(), Error> {
+        let message = &message.as_bytes()[..message.len().min(MAX_MESSAGE)];
+        file::replace(&self.folder, name, message)
+            .map_err(|error| system("write", &self.path.join(name), error))
+    }
+
+    fn take_message(&self, name: &str) -> Option<String> {
+        let fd = fs::openat(&self.folder, name, file::READ_HOSTILE, Mode::empty()).ok()?;
+        let bytes = file::read_bounded(fd, MAX_MESSAGE as u64).ok()?;
+        let _ = fs::unlinkat(&self.folder, name, AtFlags::empty());
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

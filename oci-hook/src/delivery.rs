@@ -1,32 +1,32 @@
 //! Putting a payload's files into a container, between the making of its
 //! mounts and pivot_root.
 
+mod live;
+mod secret_files;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, Mode, OFlags};
-use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::append;
+use crate::container::Container;
 use crate::container_user::ContainerUser;
-use crate::identity::{Identity, Users};
-use crate::kept::Kept;
+use crate::identity::Users;
 use crate::mounts::Mounts;
 use crate::payload::{ContainerPath, Delivery, Payload, Place};
 use crate::recipient::{self, Ids, Recipient};
 use crate::record::{Record, Surplus};
 use crate::rootfs::Rootfs;
-use crate::secret::Secret;
 use crate::seed;
 use crate::spec::{self, Spec};
 use crate::spot::Spot;
-use crate::tmpfs::{Tmpfs, file_name};
+use crate::tmpfs::{MOUNT_POINT, Tmpfs, file_name};
 use crate::trouble::{self, Trouble};
 
-/// Where the container's own tmpfs is mounted.
-pub const MOUNT_POINT: &str = "/run/docker-jackin";
+use live::Live;
 
 /// Why a delivery failed.
 #[derive(Debug, thiserror::Error)]
@@ -123,23 +123,34 @@ fn places(record: &Record) -> impl Iterator<Item = &Place> {
     files.chain(record.surplus.iter().map(|surplus| &surplus.place))
 }
 
-/// Delivers a record's files into the container whose init has this pid, takes
-/// out what is surplus there, and says what of that could not be taken out.
+/// What a delivery came to.
+#[derive(Debug)]
+pub struct Delivered {
+    /// What is surplus and could not be taken out.
+    pub left: Vec<Surplus>,
+    /// What is not as it should be, though the container may start.
+    pub warnings: Vec<String>,
+}
+
+/// Delivers a record's files into the container whose init has this pid, and
+/// takes out what is surplus there.
 ///
 /// The calling thread is in the container's mount namespace afterwards.
 pub fn deliver(
     pid: i32,
     target: &Target,
     record: &Record,
-    kept: Kept<'_>,
-) -> Result<Vec<Surplus>, Error> {
+    container: &Container,
+) -> Result<Delivered, Error> {
     let payload = &record.payload;
-    let tmpfs = secret_files(&target.users.user, payload, kept)?;
+    let mut live = Live::open(record, pid);
+    let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
     enter_mount_namespace(pid)?;
     let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
     let Recipient { user, home } = target.recipient(&rootfs)?;
     if let Some(tmpfs) = tmpfs.as_ref().filter(|_| target.named.is_some()) {
-        give(tmpfs, payload, &user).map_err(failed("give the container's tmpfs to its user"))?;
+        secret_files::give(tmpfs, payload, &user)
+            .map_err(failed("give the container's tmpfs to its user"))?;
     }
     let rootfs = rootfs.with_user(user);
     // What goes comes before what is put there, maybe in the same file.
@@ -149,17 +160,17 @@ pub fn deliver(
     for (spot, file) in spots.iter().zip(&payload.files) {
         plant(&rootfs, spot, &file.delivery).map_err(|trouble| trouble.at(&spot.path))?;
     }
-    let Some(tmpfs) = tmpfs else {
-        return Ok(left);
-    };
-    let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
-    attach(&rootfs, &tmpfs, &mounts)?;
-    for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
-        if let Delivery::Bind { .. } | Delivery::Live { .. } = &file.delivery {
-            bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
+    if let Some(tmpfs) = tmpfs {
+        let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
+        attach(&rootfs, &tmpfs, &mounts)?;
+        for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
+            if file.delivery.secret().is_some() {
+                bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
+            }
         }
     }
-    Ok(left)
+    let warnings = live.lease_to(container.id());
+    Ok(Delivered { left, warnings })
 }
 
 /// Takes out what is surplus. A file that cannot be changed now is no reason
@@ -196,45 +207,6 @@ fn spots(
             Ok(rootfs.spot(&path)?)
         })
         .collect()
-}
-
-/// The tmpfs with the payload's secret files, kept on our side and not mounted
-/// yet in the container; `None` when there is no secret file.
-fn secret_files(
-    user: &Identity,
-    payload: &Payload,
-    kept: Kept<'_>,
-) -> Result<Option<Tmpfs>, Error> {
-    let secrets: Vec<_> = secrets(payload).collect();
-    if secrets.is_empty() {
-        return Ok(None);
-    }
-    let page = |content: &Secret| (content.expose().len() as u64).next_multiple_of(4096);
-    let size = secrets.iter().map(|(_, content)| page(content)).sum();
-    let tmpfs = Tmpfs::new(user, size).map_err(failed("make the container's tmpfs"))?;
-    for (at, content) in secrets {
-        tmpfs
-            .add(&file_name(at), content.expose().as_bytes(), user)
-            .map_err(failed("write to the container's tmpfs"))?;
-    }
-    let kept = kept.mount_point().and_then(|folder| tmpfs.kept_on(folder));
-    kept.map(Some)
-        .map_err(failed("keep the container's tmpfs on the engine's side"))
-}
-
-/// Gives the tmpfs to a user who was not known before the container was
-/// entered. Nothing in the container sees it yet.
-fn give(tmpfs: &Tmpfs, payload: &Payload, user: &Identity) -> Result<(), Errno> {
-    for (at, _) in secrets(payload) {
-        tmpfs.give(&file_name(at), user)?;
-    }
-    tmpfs.give_root(user)
-}
-
-/// A payload's secret files, by their number in it.
-fn secrets(payload: &Payload) -> impl Iterator<Item = (usize, &Secret)> {
-    let files = payload.files.iter().enumerate();
-    files.filter_map(|(at, file)| Some((at, file.delivery.secret()?)))
 }
 
 fn enter_mount_namespace(pid: i32) -> Result<(), Error> {

@@ -161,8 +161,11 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let bytes = read_config(&state.bundle.join("config.json"))?;
     let spec = Spec::from_json(&bytes)?;
     let target = Target::of(&spec, &state.bundle, &record, pid)?;
-    let left = delivery::deliver(pid, &target, &record, container.kept())?;
-    keep_surplus(container, &mut record, left)
+    let delivered = delivery::deliver(pid, &target, &record, container)?;
+    if !delivered.warnings.is_empty() {
+        container.write_warnings(&delivered.warnings)?;
+    }
+    keep_surplus(container, &mut record, delivered.left)
 }
 
 /// Keeps in mind what could not be taken out of the container's files.

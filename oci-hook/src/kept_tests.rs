@@ -37,7 +37,8 @@ impl Room {
                 .add(&name, content.as_bytes(), &Identity::ROOT)
                 .unwrap();
         }
-        tmpfs.kept_on(self.kept().mount_point().unwrap()).unwrap()
+        tmpfs.keep_on(self.kept().mount_point().unwrap()).unwrap();
+        tmpfs.cloned().unwrap()
     }
 
     fn kept(&self) -> Kept<'_> {
@@ -248,4 +249,29 @@ fn removing_a_tree_stops_at_a_mount() {
     room.kept().drop_it().unwrap();
     file::remove_tree(&parent, name).unwrap();
     assert!(!room.folder.path().exists());
+}
+
+/// What it is comes from its owner alone. The container's user, whose the tmpfs
+/// is, may put anything in the place of the symlink to it.
+#[test]
+fn scenario_56_a_login_that_is_followed_is_not_taken_from_the_container() {
+    let room = Room::new();
+    room.keep(&["the container's", "renewed"]);
+    let login = "00112233445566778899aabbccddeeff";
+    let mut payload: Payload = serde_json::from_value(json!({"files": [
+        {"place": {"path": "a"}, "delivery": {"live": {"login": login, "content": "owner's"}}},
+        {"place": {"path": "b"}, "delivery": {"bind": {"content": "old"}}},
+    ]}))
+    .unwrap();
+    assert!(room.kept().update(payload.files.iter_mut()));
+    let contents: Vec<_> = payload
+        .files
+        .iter()
+        .filter_map(|file| Some(file.delivery.secret()?.expose()))
+        .collect();
+    assert_eq!(contents, ["owner's", "renewed"]);
+    // Nor does a symlink like that lead our side anywhere.
+    std::fs::remove_file(room.file(1)).unwrap();
+    symlink("file-0", room.file(1)).unwrap();
+    assert!(!room.kept().update(payload.files.iter_mut()));
 }

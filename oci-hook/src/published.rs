@@ -15,6 +15,9 @@
 //!
 //! What else lies there is the user's side's alone.
 
+pub mod folder;
+pub mod lease;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

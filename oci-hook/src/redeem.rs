@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use crate::container::ContainerId;
 use crate::file;
 use crate::folder::{self, TICKETS};
+use crate::owners_folder::{Access, OwnersFolder, Refused};
 use crate::payload::Payload;
 use crate::reference;
 use crate::standing::Standing;
@@ -101,6 +102,16 @@ pub enum Error {
     /// The container cannot be given what it holds, and so does not use it up.
     #[error("{0}")]
     Unfit(String),
+    /// A folder on the way to it cannot be looked at.
+    #[error("failed to {action} its folder {path}: {source}")]
+    OnFolder {
+        /// What was tried.
+        action: &'static str,
+        /// The folder, or the one that it is in.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// A system call failed.
     #[error("failed to {action}: {source}")]
     System {
@@ -206,62 +217,39 @@ fn find(
     Ok(None)
 }
 
-/// Opens `<folder>/tickets` without following a link anywhere on the way, and
-/// checks that both are their owner's alone and in memory.
-///
-/// A rootless engine has no more powers than that owner, and a rootless
-/// Docker's `/run` is made of links, so there those above `<folder>` are
-/// followed.
+/// Opens `<folder>/tickets`, if both are their owner's alone and in memory.
 fn open_tickets(path: &Path, uid: u32, standing: Standing) -> Result<Option<OwnedFd>, Error> {
-    let owner = owner(uid, standing)?;
-    let refused = || Error::Folder {
-        path: path.to_owned(),
-        uid,
+    let refused = |refused| match refused {
+        Refused::OtherEngine => other_engine(uid, standing),
+        Refused::Unsafe => Error::Folder {
+            path: path.to_owned(),
+            uid,
+        },
+        Refused::System(action, error) => Error::OnFolder {
+            action,
+            path: path.to_owned(),
+            source: error.into(),
+        },
     };
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let opened = match standing {
-        Standing::Root => fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve),
-        Standing::Rootless { .. } => fs::open(path, flags, Mode::empty()),
-    };
-    let Some(folder) = checked(opened, owner, &refused)? else {
+    let Some(folder) = OwnersFolder::open(path, uid, standing).map_err(refused)? else {
         return Ok(None);
     };
-    // Below the first folder nobody's mount is entered: it could be a user's
-    // own FUSE file system, which answers when it likes.
-    let resolve = resolve | ResolveFlags::NO_XDEV;
-    let opened = fs::openat2(folder, TICKETS, flags, Mode::empty(), resolve);
-    checked(opened, owner, &refused)
-}
-
-/// A folder as it was opened, if it is its owner's alone and in memory.
-fn checked(
-    opened: Result<OwnedFd, Errno>,
-    owner: u32,
-    refused: &impl Fn() -> Error,
-) -> Result<Option<OwnedFd>, Error> {
-    let folder = match opened {
-        Ok(folder) => folder,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Err(refused()),
-        Err(error) => return Err(failed("open the ticket's folder")(error)),
-    };
-    if !file::in_memory(&folder).map_err(failed("statfs the ticket's folder"))? {
-        return Err(refused());
-    }
-    let stat = fs::fstat(&folder).map_err(failed("stat the ticket's folder"))?;
-    if stat.st_uid != owner || stat.st_mode & 0o077 != 0 {
-        return Err(refused());
-    }
-    Ok(Some(folder))
+    let tickets = folder.below(TICKETS, Access::Owner).map_err(refused)?;
+    Ok(tickets.map(OwnersFolder::into_fd))
 }
 
 /// The owner that a ticket of this user's shows here.
 fn owner(uid: u32, standing: Standing) -> Result<u32, Error> {
-    standing.seen(uid).ok_or_else(|| Error::OtherEngine {
+    standing
+        .seen(uid)
+        .ok_or_else(|| other_engine(uid, standing))
+}
+
+fn other_engine(uid: u32, standing: Standing) -> Error {
+    Error::OtherEngine {
         ticket: uid,
         engine: standing.called_outside(0),
-    })
+    }
 }
 
 fn read(ticket: OwnedFd, handle: &Handle, standing: Standing) -> Result<Ticket, Error> {

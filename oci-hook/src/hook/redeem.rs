@@ -16,7 +16,6 @@
 //! `run.oci.hooks.stderr`, which names a file.
 
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use super::{Error, keep_surplus, read_config, read_state, wrapped};
 use crate::admission::{Admission, Applicant, Grounds};
@@ -30,10 +29,7 @@ use crate::spec::{self, Spec};
 use crate::standing::Standing;
 use crate::state::State;
 use crate::store::Store;
-use crate::{file, policy};
-
-/// Far longer than a process's line in `/proc`.
-const MAX_STAT: u64 = 4096;
+use crate::{policy, process};
 
 /// Why the hook was called for a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,12 +130,16 @@ fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> R
             Ok::<_, Error>((container, record, delivered))
         })?;
     let target = Target::of(applicant.spec, applicant.bundle, &delivered, pid)?;
-    let left = delivery::deliver(pid, &target, &delivered, container.kept());
-    if left.is_err() {
+    let delivered = delivery::deliver(pid, &target, &delivered, &container);
+    if delivered.is_err() {
         // Nobody ever saw these files.
         let _ = container.drop_kept();
     }
-    keep_surplus(&container, &mut record, left?)?;
+    let delivered = delivered?;
+    for warning in &delivered.warnings {
+        log.warn(warning);
+    }
+    keep_surplus(&container, &mut record, delivered.left)?;
     Ok(container.mark_served(&init)?)
 }
 
@@ -177,19 +177,11 @@ fn outranking(spec: &Spec<'_>, payload: &Payload) -> Result<Vec<VariableName>, s
     Ok(outranking)
 }
 
-/// A process, told from any later one with its pid by when it started (proc(5),
-/// `/proc/PID/stat`).
+/// A process, told from any later one with its pid by when it started.
 fn init(pid: i32) -> Result<String, Error> {
-    let failed = |error| Error::Precaution("read about the container's process", error);
-    let path = format!("/proc/{pid}/stat");
-    let stat = file::read_path(Path::new(&path), MAX_STAT).map_err(failed)?;
-    let stat = String::from_utf8_lossy(&stat);
-    // The name, in brackets, may hold anything; the start is field 22.
-    let start = stat
-        .rsplit_once(')')
-        .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(19));
-    let start = start.ok_or_else(|| failed(std::io::ErrorKind::InvalidData.into()))?;
-    Ok(format!("{pid} {start}"))
+    let started = process::started(pid)
+        .map_err(|error| Error::Precaution("read about the container's process", error))?;
+    Ok(format!("{pid} {started}"))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub fn start(
         refuse_copy_on_disk(low_level, &root, &record.payload)?;
         call.prepare(&spec, container, &mut record)
     });
-    let started = served.and_then(|served| served.hand_over(arguments.clone(), low_level));
+    let started = served.and_then(|served| served.hand_over(arguments.clone(), low_level, log));
     match started {
         Err(error) if grounds.starts_without() => {
             log.warn(&format!("the container starts without a login: {error}"));
@@ -191,13 +191,19 @@ impl Served {
     ///
     /// `create` with a hook is waited for, since crun tells no more of a
     /// failed hook than its exit code, and what was kept must go again.
-    fn hand_over(self, arguments: Arguments, low_level: &LowLevel) -> Result<ExitCode, Error> {
+    fn hand_over(
+        self,
+        arguments: Arguments,
+        low_level: &LowLevel,
+        log: &Log,
+    ) -> Result<ExitCode, Error> {
         let waits = self.hooked && arguments.verb() == Verb::Create;
         let arguments = arguments.with_bundle(&self.bundle);
         if !waits {
             return pass(low_level, &arguments);
         }
         let _ = self.container.take_failure();
+        let _ = self.container.take_warnings();
         let status = low_level.see_through(&arguments)?;
         if !status.success() {
             // Nobody ever saw these files. Where they cannot be dropped now, the
@@ -205,9 +211,13 @@ impl Served {
             let _ = self.container.drop_kept();
         }
         match self.container.take_failure() {
-            Some(message) if !status.success() => Err(Error::Hook(message)),
-            _ => Ok(ExitCode::from(low_level::exit_code(status))),
+            Some(message) if !status.success() => return Err(Error::Hook(message)),
+            _ => {}
         }
+        for warning in self.container.take_warnings() {
+            log.warn(&warning);
+        }
+        Ok(ExitCode::from(low_level::exit_code(status)))
     }
 }
 
