@@ -2,7 +2,7 @@
 //! variables, as one payload, with a line on the screen for each agent.
 
 mod again;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod login;
 mod operator;
 mod session;

@@ -5,7 +5,12 @@
 //! has two more things in a login's folder: `state.json` ([`State`]) and
 //! `wanted/`, with a file for each container that may still come.
 
+mod account;
+pub mod leases;
+mod logins;
+mod private_file;
 mod state;
+mod wanted;
 
 use std::time::SystemTime;
 
@@ -13,10 +18,13 @@ use jackin_oci_hook::published::LoginId;
 use jackin_oci_hook::secret::Secret;
 use sha2::{Digest, Sha256};
 
-pub use state::{Machine, Published, Renewal, State, Trouble};
+pub use logins::{Lock, LoginFolder, Logins};
+pub use state::{Machine, Published, Renewal, State, Trouble, from_millis, millis};
+pub use wanted::Wanted;
 
 use crate::agent::Agent;
-use crate::agent::login::Origin;
+use crate::agent::login::{HostLogin, Origin};
+use crate::host::Host;
 
 /// A login of this host's, as it is to be published.
 #[derive(Debug)]
@@ -33,6 +41,20 @@ pub struct Publication {
     pub expires: Option<SystemTime>,
     /// By what its account is known again; `None` where the agent does not say.
     pub account: Option<String>,
+}
+
+impl Publication {
+    /// What is to be published of a login of `agent` that was found on `host`.
+    pub fn of(agent: Agent, host: &Host, login: &HostLogin) -> Self {
+        Self {
+            id: id_of(agent, &login.origin),
+            agent,
+            origin: login.origin.clone(),
+            content: login.content.clone(),
+            expires: login.expires,
+            account: account::of(agent, host, login),
+        }
+    }
 }
 
 /// The id of the login of `agent` that lies at `origin`.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 /// The first 64 bits of the SHA-256 of a login's file, as 16 hexadecimal
 /// digits: enough to tell one login from the next, and nothing of it.
-pub(super) fn of(content: &Secret) -> String {
+pub(crate) fn of(content: &Secret) -> String {
     let digest = Sha256::digest(content.expose());
     hex::encode(&digest[..8])
 }

@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use jackin_oci_hook::file::in_memory;
-use jackin_oci_hook::folder::TICKETS;
+use jackin_oci_hook::folder::{TICKETS, candidates};
+use jackin_oci_hook::standing::Standing;
 use jackin_oci_hook::ticket::{MAX_SIZE, Ticket};
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
@@ -41,6 +42,19 @@ impl TicketFolder {
         Err(failure.hint(
             "log in with a session that has /run/user/<uid> (loginctl enable-linger), or mount a tmpfs at /dev/shm (for root: /run)",
         ))
+    }
+
+    /// The folder of user `uid`. A rootless engine's root is its user, whose
+    /// folder has the user's own id in its name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_user(uid: u32) -> Result<Self, Failure> {
+        let standing = Standing::of_this_process().map_err(|error| {
+            let message = format!("failed to read /proc/self/uid_map: {error}");
+            Failure::new(Kind::Internal, message)
+        })?;
+        Self::open(&candidates(standing.called_outside(uid)), uid)
     }
 
     /// The folder.

@@ -6,11 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use jackin_oci_hook::folder::candidates;
-use jackin_oci_hook::standing::Standing;
-
 use super::{LaunchId, LaunchIds, Record};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::handoff::{LIFETIME, TicketFolder};
 
 /// The folder beside the one of the tickets.
@@ -26,20 +23,12 @@ pub struct LaunchFolder {
 }
 
 impl LaunchFolder {
-    /// The folder of user `uid`, made where it is missing. A rootless engine's
-    /// root is its user, whose folder has the user's own id in its name.
+    /// The folder of user `uid`, made where it is missing.
     ///
     /// # Errors
     /// There is no folder in memory for it, or it is not the user's alone.
     pub fn of_user(uid: u32) -> Result<Self, Failure> {
-        let standing = Standing::of_this_process().map_err(|error| {
-            Failure::new(
-                Kind::Internal,
-                format!("failed to read /proc/self/uid_map: {error}"),
-            )
-        })?;
-        let named = standing.called_outside(uid);
-        Self::beside(&TicketFolder::open(&candidates(named), uid)?)
+        Self::beside(&TicketFolder::of_user(uid)?)
     }
 
     /// The folder beside that of the user's tickets.

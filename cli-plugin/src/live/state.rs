@@ -2,14 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
 
 /// The version of the state that this build writes and reads.
-#[expect(dead_code, reason = "soon used")]
 pub(super) const SCHEMA: u32 = 1;
+
+/// A moment in milliseconds since 1970.
+pub fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The moment that is so many milliseconds after 1970; `None` when the system
+/// knows of none.
+pub fn from_millis(millis: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
 
 /// What is known of a login that is published. Times are in milliseconds since
 /// 1970.
@@ -53,7 +65,7 @@ pub struct Published {
     pub expires: Option<u64>,
     /// By what its account is known again.
     pub account: Option<String>,
-    /// When it was published.
+    /// When it was read on the host, which is never before it was there.
     pub since: u64,
 }
 
