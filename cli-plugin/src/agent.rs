@@ -17,6 +17,7 @@ use jackin_oci_hook::payload::Payload;
 use jackin_oci_hook::secret::Secret;
 use secrecy::SecretString;
 
+use crate::auth::refresh::Refresh;
 use crate::host::Host;
 use host_file::HostFileError;
 use login::{Fault, FileLogin, Found, HostLogin, NoVariable, Setting};
@@ -55,6 +56,9 @@ pub struct Description {
     pub log_in: &'static str,
     /// What makes it renew the host's login.
     pub renew: &'static str,
+    /// How a login that is forwarded to it keeps up, unless its user says
+    /// otherwise: what its program bears.
+    pub refresh: Refresh,
 }
 
 impl Agent {

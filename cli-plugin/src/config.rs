@@ -20,6 +20,7 @@ pub use place::ConfigPlace;
 
 use crate::agent::Agent;
 use crate::auth::mode::AuthMode;
+use crate::auth::refresh::Refresh;
 
 /// A whole configuration file; a missing one is an empty configuration.
 #[derive(Debug, Default)]
@@ -49,6 +50,8 @@ pub type Variables = BTreeMap<VariableName, Value>;
 pub struct AgentBlock {
     /// `auth_forward`; `None` does not decide the mode.
     pub auth_forward: Option<AuthMode>,
+    /// `sync_refresh`; `None` does not decide it.
+    pub sync_refresh: Option<Refresh>,
     /// `oauth_token`, or `token` as it was once spelt; Claude's only.
     pub oauth_token: Option<Value>,
     /// `api_key`.

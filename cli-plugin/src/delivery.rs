@@ -206,9 +206,9 @@ impl Circumstances<'_> {
 impl Circumstances<'_> {
     fn mode_of(&self, agent: Agent) -> ChosenMode {
         let trace = mode::trace(self.config, self.cell, agent);
-        let mode = trace.chosen.auth_mode.word();
+        let mode = trace.decided.word();
         tracing::debug!(agent = agent.word(), mode, %trace, "chose the mode");
-        trace.chosen
+        trace.into()
     }
 
     /// The shell for the credential of `mode`. A value of the shell at launch

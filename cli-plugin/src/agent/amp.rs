@@ -11,6 +11,7 @@ use super::host_file::HostFileError;
 use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin};
 use super::own_file::OwnFile;
 use super::{Description, environment, json};
+use crate::auth::refresh::Refresh;
 use crate::host::Host;
 
 /// Carries the key of the mode `api_key`, and outranks the file.
@@ -26,6 +27,7 @@ pub const DESCRIPTION: Description = Description {
     credential_file: CREDENTIALS,
     log_in: "amp login",
     renew: "amp login",
+    refresh: Refresh::Live,
 };
 
 /// Its secrets. `settings.json`, in another folder, holds preferences only.

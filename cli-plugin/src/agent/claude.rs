@@ -18,6 +18,7 @@ pub use keychain::KeychainError;
 use super::login::{NoVariable, Setting};
 use super::own_file::OwnFile;
 use super::{Description, environment, json};
+use crate::auth::refresh::Refresh;
 
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
@@ -95,6 +96,7 @@ pub const DESCRIPTION: Description = Description {
     credential_file: CREDENTIALS,
     log_in: "claude",
     renew: "claude auth status",
+    refresh: Refresh::Live,
 };
 
 /// Its login.

@@ -16,6 +16,7 @@ use super::json::{self, Object};
 use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin, Setting};
 use super::own_file::OwnFile;
 use super::{Description, environment, jwt};
+use crate::auth::refresh::Refresh;
 use crate::host::Host;
 
 /// Carries the key of the mode `api_key`. Codex itself does not read it: that
@@ -53,6 +54,7 @@ pub const DESCRIPTION: Description = Description {
     log_in: "codex login",
     // `codex login status` renews nothing; any session does.
     renew: "codex",
+    refresh: Refresh::Live,
 };
 
 /// Moves all of Codex's files into another folder.

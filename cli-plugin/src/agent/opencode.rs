@@ -16,6 +16,7 @@ use super::json::{self, Object};
 use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin, Setting};
 use super::own_file::OwnFile;
 use super::{Description, environment};
+use crate::auth::refresh::Refresh;
 use crate::host::Host;
 
 /// Carries a key of OpenCode's own provider.
@@ -39,6 +40,7 @@ pub const DESCRIPTION: Description = Description {
     log_in: "opencode auth login",
     // It renews a login with the request that needs it.
     renew: "opencode",
+    refresh: Refresh::Live,
 };
 
 const CREDENTIALS: OwnFile = OwnFile {

@@ -1,10 +1,9 @@
 //! The mode of an agent's login, and which scope chose it.
 
-use std::fmt;
-
+use super::choice::{self, Key, Trace};
 use super::scope::{Cell, Scope};
 use crate::agent::Agent;
-use crate::config::{Config, nearest};
+use crate::config::{AgentBlock, Config, nearest};
 use crate::failure::reads_like_a_word;
 
 /// How a login gets into a container.
@@ -85,6 +84,22 @@ impl AuthMode {
     }
 }
 
+impl Key for AuthMode {
+    const NAME: &'static str = "auth_forward";
+
+    fn set_in(block: &AgentBlock) -> Option<Self> {
+        block.auth_forward
+    }
+
+    fn default_of(agent: Agent) -> Self {
+        Self::default_of(agent)
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
+    }
+}
+
 /// The modes of the agent of that name, for a message.
 pub fn words_for(agent: &str) -> String {
     let known = Mode::ALL
@@ -103,89 +118,30 @@ pub struct ChosenMode {
     pub scope: Option<Scope>,
 }
 
+impl From<Trace<AuthMode>> for ChosenMode {
+    fn from(trace: Trace<AuthMode>) -> Self {
+        Self {
+            auth_mode: trace.decided,
+            scope: trace.by,
+        }
+    }
+}
+
 /// The mode of `agent` in a container of this cell: what the first scope says
 /// that sets `auth_forward`, else `sync`.
 pub fn resolve(config: &Config, cell: Cell<'_>, agent: Agent) -> ChosenMode {
-    trace(config, cell, agent).chosen
-}
-
-/// How a mode was chosen: what every scope said that speaks about the
-/// container, the one that counts most first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trace {
-    /// What came of it.
-    pub chosen: ChosenMode,
-    /// What each scope said.
-    pub said: Vec<(Scope, Said)>,
-}
-
-/// What one scope says about an agent's mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// It has no block of the agent's.
-    Nothing,
-    /// It has one, without `auth_forward`.
-    NoMode,
-    /// The mode that holds.
-    Decides(AuthMode),
-    /// A mode that a nearer scope outvotes.
-    Overruled(AuthMode),
-}
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => f.write_str("not set"),
-            Self::NoMode => f.write_str("no auth_forward"),
-            Self::Decides(mode) => write!(f, "{}, decides", mode.word()),
-            Self::Overruled(mode) => write!(f, "{}, overruled", mode.word()),
-        }
-    }
-}
-
-/// In one line: `workspace w: not set; global: api_key, decides`.
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = self.said.iter();
-        let said = said.map(|(scope, said)| format!("{scope}: {said}"));
-        f.write_str(&said.collect::<Vec<_>>().join("; "))?;
-        match self.chosen.scope {
-            Some(_) => Ok(()),
-            None => write!(f, "; {} by default", self.chosen.auth_mode.word()),
-        }
-    }
+    trace(config, cell, agent).into()
 }
 
 /// How the mode of `agent` is chosen in a container of this cell.
-pub fn trace(config: &Config, cell: Cell<'_>, agent: Agent) -> Trace {
-    let mut chosen = ChosenMode {
-        auth_mode: AuthMode::default_of(agent),
-        scope: None,
-    };
-    let blocks = cell.agent_blocks(config, agent).into_iter();
-    let said = blocks.map(|(scope, block)| {
-        let said = match block.map(|block| block.auth_forward) {
-            None => Said::Nothing,
-            Some(None) => Said::NoMode,
-            Some(Some(mode)) if chosen.scope.is_some() => Said::Overruled(mode),
-            Some(Some(auth_mode)) => {
-                chosen = ChosenMode {
-                    auth_mode,
-                    scope: Some(scope.clone()),
-                };
-                Said::Decides(auth_mode)
-            }
-        };
-        (scope, said)
-    });
-    let said = said.collect();
-    Trace { chosen, said }
+pub fn trace(config: &Config, cell: Cell<'_>, agent: Agent) -> Trace<AuthMode> {
+    choice::trace(config, cell, agent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{AgentBlock, Workspace, WorkspaceRole};
+    use crate::config::{Workspace, WorkspaceRole};
 
     /// What a scope says: nothing, a block without a mode, or a mode.
     #[derive(Clone, Copy, Debug, PartialEq)]

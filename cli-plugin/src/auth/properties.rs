@@ -8,7 +8,9 @@ use proptest::option;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use super::mode::{self, AuthMode, Said};
+use super::choice::Said;
+use super::mode::{self, AuthMode, ChosenMode};
+use super::refresh::{self, Refresh};
 use super::scope::{Cell, Scope, effective_variables};
 use crate::agent::Agent;
 use crate::config::{
@@ -34,9 +36,12 @@ fn auth_mode(agent: Agent) -> impl Strategy<Value = AuthMode> {
 
 fn blocks() -> BoxedStrategy<AgentBlocks> {
     let block = |agent| {
-        option::of(option::of(auth_mode(agent))).prop_map(move |block| {
-            let block = block.map(|auth_forward| AgentBlock {
+        let refresh = prop::sample::select(vec![Refresh::Live, Refresh::Copy]);
+        let keys = (option::of(auth_mode(agent)), option::of(refresh));
+        option::of(keys).prop_map(move |block| {
+            let block = block.map(|(auth_forward, sync_refresh)| AgentBlock {
                 auth_forward,
+                sync_refresh,
                 ..AgentBlock::default()
             });
             block.map(|block| (agent, block))
@@ -126,13 +131,22 @@ fn cells() -> impl Strategy<Value = Cell<'static>> {
 /// What the configuration says in one scope, read without any of the code
 /// that is tested.
 fn mode_in(config: &Config, scope: &Scope, agent: Agent) -> Option<AuthMode> {
+    block_in(config, scope, agent)?.auth_forward
+}
+
+fn block_in<'a>(config: &'a Config, scope: &Scope, agent: Agent) -> Option<&'a AgentBlock> {
     let blocks = match scope {
         Scope::Global => &config.agents,
         Scope::Workspace(name) => &config.workspaces.get(name)?.agents,
         Scope::WorkspaceRole(name, role) => &config.workspaces.get(name)?.roles.get(role)?.agents,
         Scope::Role(_) => return None,
     };
-    blocks.get(&agent)?.auth_forward
+    blocks.get(&agent)
+}
+
+/// The same of `sync_refresh`.
+fn refresh_in(config: &Config, scope: &Scope, agent: Agent) -> Option<Refresh> {
+    block_in(config, scope, agent)?.sync_refresh
 }
 
 /// The scopes of a mode, the nearest first, as the design lists them.
@@ -183,14 +197,41 @@ proptest! {
             .clone()
             .find_map(|scope| Some((mode_in(&config, &scope, agent)?, scope)));
         let trace = mode::trace(&config, cell, agent);
-        let chosen = &trace.chosen;
-        prop_assert_eq!(chosen.auth_mode.agent(), agent);
+        prop_assert_eq!(trace.decided.agent(), agent);
         let (mode, scope) = match nearest {
             Some((mode, scope)) => (mode, Some(scope)),
             None => (AuthMode::default_of(agent), None),
         };
-        prop_assert_eq!((chosen.auth_mode, &chosen.scope), (mode, &scope));
-        prop_assert_eq!(chosen, &mode::resolve(&config, cell, agent));
+        prop_assert_eq!((trace.decided, &trace.by), (mode, &scope));
+        prop_assert_eq!(ChosenMode::from(trace), mode::resolve(&config, cell, agent));
+    }
+
+    #[test]
+    fn the_nearest_scope_that_sets_a_refresh_chooses_it_whatever_the_modes(
+        config in configurations(), mut other in configurations(), cell in cells(), agent in agents()
+    ) {
+        let scopes = scopes_of_modes(cell).into_iter();
+        let nearest = scopes
+            .clone()
+            .find_map(|scope| Some((refresh_in(&config, &scope, agent)?, scope)));
+        let chosen = refresh::resolve(&config, cell, agent);
+        let default = agent.description().refresh;
+        let expected = nearest.map_or((default, None), |(refresh, scope)| (refresh, Some(scope)));
+        prop_assert_eq!((chosen.refresh, chosen.scope), expected);
+        // Nor does it move the mode: each is decided on its own.
+        let mode = mode::resolve(&other, cell, agent);
+        let no_refresh = |blocks: &mut AgentBlocks| {
+            for block in blocks.values_mut() {
+                block.sync_refresh = None;
+            }
+        };
+        no_refresh(&mut other.agents);
+        for workspace in other.workspaces.values_mut() {
+            no_refresh(&mut workspace.agents);
+            workspace.roles.values_mut().for_each(|cell| no_refresh(&mut cell.agents));
+        }
+        prop_assert_eq!(mode::resolve(&other, cell, agent), mode);
+        prop_assert_eq!(refresh::resolve(&other, cell, agent).scope, None);
     }
 
     #[test]
@@ -202,13 +243,9 @@ proptest! {
         prop_assert_eq!(asked, scopes_of_modes(cell));
         for (scope, said) in &trace.said {
             let expected = mode_in(&config, scope, agent);
-            let told = match said {
-                Said::Nothing | Said::NoMode => None,
-                Said::Decides(mode) | Said::Overruled(mode) => Some(*mode),
-            };
-            prop_assert_eq!(told, expected);
+            prop_assert_eq!(said.set(), expected);
             let decides = matches!(said, Said::Decides(_));
-            prop_assert_eq!(decides, trace.chosen.scope.as_ref() == Some(scope));
+            prop_assert_eq!(decides, trace.by.as_ref() == Some(scope));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::auth::refresh::Refresh;
 use crate::failure::{Failure, Kind};
 
 /// Why a configuration is refused.
@@ -106,6 +107,14 @@ pub enum Problem {
         /// What was probably meant.
         meant: Option<String>,
     },
+    /// A word for `sync_refresh` that is none.
+    #[error("unknown sync_refresh{}", shown.as_ref().map(|word| format!(" \"{word}\"")).unwrap_or_default())]
+    UnknownRefresh {
+        /// The word, when it looks like one and not like a secret.
+        shown: Option<String>,
+        /// What was probably meant.
+        meant: Option<String>,
+    },
     /// The token mode for an agent that has no such tokens.
     #[error("`oauth_token` is for claude only, and this is {agent}")]
     OauthTokenElsewhere {
@@ -148,11 +157,15 @@ impl Problem {
             Self::UnknownKey { known, .. } => format!("known here: {known}"),
             Self::UnknownMode {
                 meant: Some(meant), ..
+            }
+            | Self::UnknownRefresh {
+                meant: Some(meant), ..
             } => format!("did you mean \"{meant}\"?"),
             Self::UnknownMode { agent, .. } => {
                 let words = crate::auth::mode::words_for(agent);
                 format!("known modes: {words}")
             }
+            Self::UnknownRefresh { .. } => format!("known: {}", Refresh::words()),
             Self::OauthTokenElsewhere { .. } => {
                 "use \"sync\", \"api_key\" or \"ignore\" here".to_owned()
             }

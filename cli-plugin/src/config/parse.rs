@@ -18,6 +18,7 @@ use super::{
 };
 use crate::agent::Agent;
 use crate::auth::mode::AuthMode;
+use crate::auth::refresh::Refresh;
 use reader::{Item, Reader, Table, inner};
 
 /// Variables with this beginning are docker-jackin's own.
@@ -132,11 +133,21 @@ impl Reader<'_> {
     }
 
     fn agent_block(&self, agent: Agent, table: &Table<'_>) -> Result<AgentBlock, ConfigError> {
-        let mut known = vec!["auth_forward", "oauth_token", "token", "api_key"];
+        let mut known = vec![
+            "auth_forward",
+            "sync_refresh",
+            "oauth_token",
+            "token",
+            "api_key",
+        ];
         known.extend((agent == Agent::Opencode).then_some("provider"));
         self.check_keys(table, &known, false);
         let auth_forward = match table.get("auth_forward") {
             Some(item) => Some(self.mode(agent, item)?),
+            None => None,
+        };
+        let sync_refresh = match table.get("sync_refresh") {
+            Some(item) => Some(self.refresh(item)?),
             None => None,
         };
         let mut oauth_token = None;
@@ -160,6 +171,7 @@ impl Reader<'_> {
         };
         Ok(AgentBlock {
             auth_forward,
+            sync_refresh,
             oauth_token,
             api_key,
             provider: self.text(table, "provider")?,
@@ -169,6 +181,11 @@ impl Reader<'_> {
     fn mode(&self, agent: Agent, item: &Item<'_>) -> Result<AuthMode, ConfigError> {
         let word = self.string("auth_forward", item)?;
         AuthMode::parse(agent, word).map_err(|problem| self.wrong(item.span(), problem))
+    }
+
+    fn refresh(&self, item: &Item<'_>) -> Result<Refresh, ConfigError> {
+        let word = self.string("sync_refresh", item)?;
+        Refresh::parse(word).map_err(|problem| self.wrong(item.span(), problem))
     }
 
     fn agent_names(&self, item: &Item<'_>) -> Result<Vec<Agent>, ConfigError> {

@@ -47,6 +47,8 @@ fn the_whole_schema_is_read() {
         B = "2"
         [workspaces.my-app.roles.web.codex]
         auth_forward = "ignore"
+        [workspaces.my-app.roles.web.claude]
+        sync_refresh = "copy"
         [workspaces.my-app.roles.web.env]
         C = "3"
         "#,
@@ -63,6 +65,9 @@ fn the_whole_schema_is_read() {
     assert_eq!(text_of(claude.oauth_token.as_ref()), "canary");
     assert_eq!(config.roles["web"].agents, [Agent::Claude, Agent::Codex]);
     assert_eq!(workspace.roles["web"].env.len(), 1);
+    let claude = &workspace.roles["web"].agents[&Agent::Claude];
+    assert_eq!(claude.sync_refresh, Some(Refresh::Copy));
+    assert_eq!(claude.auth_forward, None, "it does not decide the mode");
     assert!(!format!("{config:?}").contains("canary"));
 }
 
@@ -92,6 +97,32 @@ fn scenario_12_a_misspelt_mode_names_its_line_and_what_was_meant() {
     config.toml:2: unknown mode "xxx" for codex
       known modes: sync, api_key, ignore
     "#);
+}
+
+#[test]
+fn scenario_12_a_misspelt_refresh_names_its_line_and_what_was_meant() {
+    for table in ["codex", "workspaces.w.codex", "workspaces.w.roles.r.codex"] {
+        let told = refused(&format!("\n[{table}]\nsync_refresh = \"lvie\"\n"));
+        let start = "config.toml:3: unknown sync_refresh \"lvie\"";
+        assert!(told.starts_with(start), "{told}");
+    }
+    assert_snapshot!(refused("[amp]\nsync_refresh = \"copied\"\n"), @r#"
+    config.toml:2: unknown sync_refresh "copied"
+      did you mean "copy"?
+    "#);
+    assert_snapshot!(refused("[claude]\nsync_refresh = \"xxx\"\n"), @r#"
+    config.toml:2: unknown sync_refresh "xxx"
+      known: live, copy
+    "#);
+    assert_snapshot!(refused("[claude]\nsync_refresh = true\n"), @"config.toml:2: `sync_refresh` must be text in quotes");
+    assert_snapshot!(refused("[claude]\nsync_refrehs = \"live\"\n"), @r"
+    config.toml:2: unknown key `sync_refrehs` in [claude]
+      did you mean `sync_refresh`?
+    ");
+    assert_snapshot!(refused("sync_refresh = \"live\"\n"), @r"
+    config.toml:1: unknown key `sync_refresh` in the file
+      known here: env, roles, workspaces, claude, codex, amp, opencode
+    ");
 }
 
 #[test]
@@ -139,6 +170,7 @@ fn scenario_24_no_refusal_shows_a_value() {
         "[claude]\napi_key = \"canary\\u0000\"\n",
         "[claude]\napi_key = [\"canary\"]\n",
         "[claude]\nauth_forward = \"sk-ant-oat01-canary\"\n",
+        "[claude]\nsync_refresh = \"sk-ant-oat01-canary\"\n",
         "[claude]\noauth_token = \"canary\"\ntoken = \"canary\"\n",
         "[claude]\napi_key = \"canary\"\napi_key = \"canary\"\n",
         "[env]\nA = { canary = \"canary\" }\n",

@@ -128,19 +128,19 @@ fn scenario_73_auth_show_says_who_chose_what() {
     );
     assert_snapshot!(said(&environment, "config auth show"), @r"
     role web, no workspace
-      claude    sync  from global
+      claude    sync  from global; refresh live by default
                 host session in $HOME/.claude/.credentials.json: usable
-      codex     sync  by default
+      codex     sync  by default; refresh live by default
                 host session in $HOME/.codex/auth.json: missing, log in with `codex login` on this host
 
     no role, no workspace
-      claude    sync  from global
+      claude    sync  from global; refresh live by default
                 host session in $HOME/.claude/.credentials.json: usable
-      codex     sync  by default
+      codex     sync  by default; refresh live by default
                 host session in $HOME/.codex/auth.json: missing, log in with `codex login` on this host
-      amp       sync  by default
+      amp       sync  by default; refresh live by default
                 host session in $HOME/.local/share/amp/secrets.json: missing, log in with `amp login` on this host
-      opencode  sync  by default
+      opencode  sync  by default; refresh live by default
                 host session in $HOME/.local/share/opencode/auth.json: missing, log in with `opencode auth login` on this host
     [0]
     ");
@@ -242,6 +242,7 @@ fn auth_show_as_json_is_for_programs() {
                 "workspace": "my-app",
                 "role": null
               },
+              "refresh": null,
               "login": {
                 "source": "op://Personal/my-app/token",
                 "scope": {
@@ -258,21 +259,24 @@ fn auth_show_as_json_is_for_programs() {
                     "workspace": "my-app",
                     "role": "web"
                   },
-                  "auth_forward": null
+                  "auth_forward": null,
+                  "sync_refresh": null
                 },
                 {
                   "scope": {
                     "workspace": "my-app",
                     "role": null
                   },
-                  "auth_forward": "oauth_token"
+                  "auth_forward": "oauth_token",
+                  "sync_refresh": null
                 },
                 {
                   "scope": {
                     "workspace": null,
                     "role": null
                   },
-                  "auth_forward": "sync"
+                  "auth_forward": "sync",
+                  "sync_refresh": null
                 }
               ]
             }
@@ -299,4 +303,90 @@ fn a_key_of_opencode_has_a_provider() {
     let line = "config auth unset --agent opencode --credential";
     assert!(said(&environment, line).ends_with("[0]"));
     assert_eq!(text(&environment), EXAMPLE);
+}
+
+#[test]
+fn a_refresh_is_set_with_sync_and_unset_with_it_or_alone() {
+    let environment = example();
+    let line = "config auth set sync --refresh copy --workspace my-app --role web";
+    assert_snapshot!(said(&environment, line), @r"
+    claude auth: sync, for workspace my-app × role web
+      refresh copy: each container gets a copy with its refresh token, which works once: whoever renews first logs the others out
+    [0]
+    ");
+    assert!(text(&environment).contains(
+        "[workspaces.my-app.roles.web.claude]\nauth_forward = \"sync\"\nsync_refresh = \"copy\"\n"
+    ));
+    assert_snapshot!(said(&environment, "config auth set sync --refresh live"), @r"
+    claude auth: sync, for everything
+      refresh live: containers follow the host's login, which alone is renewed
+      not for workspace my-app × role web: refresh copy is set there
+      not for workspace my-app: oauth_token is set there
+      not for workspace my-app × role web: sync is set there
+    [0]
+    ");
+    let line = "config auth unset --refresh --workspace my-app --role web";
+    assert_snapshot!(said(&environment, line), @r"
+    claude auth: now sync (from workspace my-app × role web), refresh live (from global), for workspace my-app × role web
+    [0]
+    ");
+    assert!(!text(&environment).contains("copy"));
+    assert_snapshot!(said(&environment, "config auth unset"), @r"
+    claude auth: now sync (the default), for everything
+    [0]
+    ");
+    assert!(!text(&environment).contains("sync_refresh"));
+}
+
+#[test]
+fn scenario_74_a_refresh_that_is_none_or_without_sync_is_refused() {
+    let environment = example();
+    for (line, told) in [
+        (
+            "config auth set sync --refresh lvie",
+            "[possible values: live, copy]",
+        ),
+        (
+            "config auth set ignore --refresh live",
+            "--refresh is about the host's own login, and goes with the mode sync",
+        ),
+    ] {
+        let said = said(&environment, line);
+        assert!(said.contains(told) && said.ends_with("[2]"), "{said}");
+        assert_eq!(text(&environment), EXAMPLE);
+    }
+}
+
+#[test]
+fn auth_show_says_who_chose_the_refresh() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(
+        "[claude]\nsync_refresh = \"copy\"\n[workspaces.w.claude]\nauth_forward = \"sync\"\n\
+         [workspaces.w.codex]\nauth_forward = \"ignore\"\nsync_refresh = \"live\"\n\
+         [roles.web]\nimage = \"i\"\nagents = [\"claude\", \"codex\"]\n",
+    );
+    let line = "config auth show --workspace w --role web";
+    assert_snapshot!(said(&environment, &format!("{line} --trace")), @r"
+    role web, workspace w
+      claude  sync    from workspace w; refresh copy from global
+              host session in $HOME/.claude/.credentials.json: missing, log in with `claude` on this host
+                workspace w × role web  -
+                workspace w             sync
+                global                  refresh copy
+      codex   ignore  from workspace w
+                workspace w × role web  -
+                workspace w             ignore, refresh live
+                global                  -
+    [0]
+    ");
+    let json = said_as_json(&environment, &format!("{line} --format json"));
+    let [claude, codex] = [0, 1].map(|at| &json["cells"][0]["agents"][at]);
+    let global = serde_json::json!({"workspace": null, "role": null});
+    assert_eq!(
+        claude["refresh"],
+        serde_json::json!({"word": "copy", "chosen_by": global})
+    );
+    assert_eq!(claude["trace"][2]["sync_refresh"], "copy");
+    assert!(codex["refresh"].is_null(), "{codex}");
+    assert_eq!(codex["trace"][1]["sync_refresh"], "live");
 }

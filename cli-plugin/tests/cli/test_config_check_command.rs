@@ -139,3 +139,27 @@ fn a_configuration_that_is_in_order_says_so() {
     [0]
     ");
 }
+
+#[test]
+fn check_finds_a_refresh_that_counts_for_no_container() {
+    let environment = TestEnvironment::new("1.45");
+    environment.configure(
+        r#"[claude]
+auth_forward = "ignore"
+sync_refresh = "copy"
+[codex]
+sync_refresh = "copy"
+[amp]
+auth_forward = "ignore"
+sync_refresh = "copy"
+[workspaces.w.amp]
+auth_forward = "sync"
+"#,
+    );
+    assert_snapshot!(said(&environment, "config check"), @r#"
+    warning: sync_refresh = "copy" of [claude] counts for no container
+      it is read where auth_forward is "sync"
+    $HOME/.docker/jackin/config.toml: 1 warning
+    [0]
+    "#);
+}

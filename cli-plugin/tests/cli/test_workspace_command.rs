@@ -54,6 +54,7 @@ fn a_workspace_says_what_its_containers_see() {
     for line in [
         "role add web --image i",
         "config auth set ignore --workspace shop",
+        "config auth set sync --refresh copy --agent codex --workspace shop",
         "config auth set api_key --workspace shop --role web --from $KEY",
         "config env set EDITOR vi --workspace shop",
     ] {
@@ -71,6 +72,8 @@ fn a_workspace_says_what_its_containers_see() {
       mount: /etc at /etc-of-host (read-only)
       trusted without asking
       claude auth: ignore
+      codex auth: sync
+      codex refresh: copy
       EDITOR: plain value
       role web:
         claude auth: api_key
@@ -94,7 +97,11 @@ fn a_workspace_says_what_its_containers_see() {
       ],
       "trust": true,
       "auth_forward": {
-        "claude": "ignore"
+        "claude": "ignore",
+        "codex": "sync"
+      },
+      "sync_refresh": {
+        "codex": "copy"
       },
       "env": {
         "EDITOR": "plain value"
@@ -104,6 +111,7 @@ fn a_workspace_says_what_its_containers_see() {
           "auth_forward": {
             "claude": "api_key"
           },
+          "sync_refresh": {},
           "env": {}
         }
       }

@@ -111,6 +111,7 @@ fn scenario_71_agents_and_only_their_modes_are_offered() {
         ("run --image x --agent a", "amp"),
         ("role add x --image y --agent o", "opencode"),
         ("config auth show --format ", "text json"),
+        ("config auth set sync --refresh ", "live copy"),
     ] {
         assert_eq!(offered(line), (words.to_owned(), 4), "{line:?}");
     }
@@ -137,7 +138,7 @@ fn flags_are_offered_once_and_when_nothing_else_can_come() {
     );
     assert_eq!(
         offered("config auth unset ").0,
-        "--agent --workspace --role --credential"
+        "--agent --workspace --role --credential --refresh"
     );
 }
 

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::agent::Agent;
-use crate::auth::mode::ChosenMode;
+use crate::auth::mode::{ChosenMode, Mode};
+use crate::auth::refresh::ChosenRefresh;
 use crate::auth::scope::Scope;
 use crate::config::{AgentBlock, Config, ConfigPlace};
 use crate::failure::Failure;
@@ -57,9 +58,24 @@ fn block_of<'a>(config: &'a Config, scope: &Scope, agent: Agent) -> Option<&'a A
 
 /// `oauth_token (from workspace my-app)`.
 fn told(chosen: &ChosenMode) -> String {
-    let mode = chosen.auth_mode.word();
-    match &chosen.scope {
-        Some(scope) => format!("{mode} (from {scope})"),
-        None => format!("{mode} (the default)"),
+    told_by(chosen.auth_mode.word(), chosen.scope.as_ref())
+}
+
+/// `, refresh copy (from workspace my-app)`; nothing where no login of the
+/// host's is forwarded, or where nobody says how it keeps up.
+fn told_refresh(chosen: &ChosenMode, refresh: &ChosenRefresh) -> String {
+    let by = refresh.scope.as_ref();
+    match chosen.auth_mode.mode() {
+        Mode::Sync if by.is_some() => {
+            format!(", refresh {}", told_by(refresh.refresh.word(), by))
+        }
+        _ => String::new(),
+    }
+}
+
+fn told_by(word: &str, scope: Option<&Scope>) -> String {
+    match scope {
+        Some(scope) => format!("{word} (from {scope})"),
+        None => format!("{word} (the default)"),
     }
 }

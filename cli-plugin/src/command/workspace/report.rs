@@ -33,6 +33,8 @@ struct MountReport {
 struct Block {
     /// The mode of each agent that has one here.
     auth_forward: BTreeMap<&'static str, &'static str>,
+    /// How the host's login of each agent keeps up, where that is said here.
+    sync_refresh: BTreeMap<&'static str, &'static str>,
     /// The source of each variable.
     env: BTreeMap<String, String>,
 }
@@ -80,9 +82,14 @@ impl Block {
             let mode = block.auth_forward?;
             Some((agent.word(), mode.word()))
         });
+        let refreshes = agents.iter().filter_map(|(agent, block)| {
+            let refresh = block.sync_refresh?;
+            Some((agent.word(), refresh.word()))
+        });
         let env = env.iter();
         Self {
             auth_forward: modes.collect(),
+            sync_refresh: refreshes.collect(),
             env: env
                 .map(|(name, value)| (name.as_str().to_owned(), Source::shown(&value.written)))
                 .collect(),
@@ -96,7 +103,9 @@ impl Block {
             .env
             .iter()
             .map(|(name, source)| format!("{name}: {source}"));
-        modes.chain(env).collect()
+        let refreshes = self.sync_refresh.iter();
+        let refreshes = refreshes.map(|(agent, word)| format!("{agent} refresh: {word}"));
+        modes.chain(refreshes).chain(env).collect()
     }
 }
 

@@ -14,8 +14,9 @@ use crate::failure::Failure;
 ///
 /// With --format json: `name`, `workdir`, `mounts` (each with `src`, `dst` and
 /// `readonly`), `trust`, `auth_forward` (the mode of each agent that has one
-/// here), `env` (the source of each variable), and `roles`, each of which has
-/// `auth_forward` and `env` of its own.
+/// here), `sync_refresh` (the same of how a login of the host's keeps up), `env`
+/// (the source of each variable), and `roles`, each of which has those three of
+/// its own.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Its name.

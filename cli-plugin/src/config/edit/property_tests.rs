@@ -16,19 +16,22 @@ enum Change {
 }
 
 /// Keys that can be set, in tables of every depth. The last word is the key.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "claude auth_forward",
+    "claude sync_refresh",
     "codex auth_forward",
     "env A",
     "env B",
     "roles web env A",
     "workspaces my-app claude auth_forward",
     "workspaces my-app amp auth_forward",
+    "workspaces my-app amp sync_refresh",
     "workspaces my-app env A",
     "workspaces my-app roles web codex auth_forward",
     "workspaces my-app roles web env A",
     "workspaces other env B",
     "workspaces other roles web claude auth_forward",
+    "workspaces other roles web claude sync_refresh",
 ];
 
 /// What can be removed besides, with all that is below it.
@@ -40,11 +43,18 @@ const TABLES: [&str; 4] = [
 ];
 
 fn change() -> impl Strategy<Value = Change> {
-    let words = prop::sample::select(vec!["sync", "api_key", "ignore"]);
+    let words = prop::sample::select(vec![
+        ("sync", "live"),
+        ("api_key", "copy"),
+        ("ignore", "copy"),
+    ]);
     let key = prop::sample::select(KEYS.to_vec());
     let removable = prop::sample::select([&KEYS[..], &TABLES[..]].concat());
     prop_oneof![
-        3 => (key, words).prop_map(|(key, word)| Change::Set(key, word.to_owned())),
+        3 => (key, words).prop_map(|(key, (mode, refresh))| {
+            let word = if key.ends_with("sync_refresh") { refresh } else { mode };
+            Change::Set(key, word.to_owned())
+        }),
         1 => removable.prop_map(Change::Remove),
     ]
 }
@@ -59,7 +69,7 @@ fn configuration() -> impl Strategy<Value = String> {
         "\n\n# c4\n[workspaces.my-app]\nworkdir = \"/w\"\nclaude.auth_forward = \"sync\"\n",
         "[[workspaces.my-app.mounts]] # t5\nsrc = \"/s\"\ndst = \"/a\"\n",
         "[workspaces.other.env]\n# c5\nB = \"$B\"\n\n",
-        "[workspaces.other.roles.web.claude]\n  auth_forward = \"ignore\"\n#c6\n",
+        "[workspaces.other.roles.web.claude]\n  sync_refresh = \"copy\" # t7\n  auth_forward = \"ignore\"\n#c6\n",
         "# the end, without a line break",
     ];
     let count = pieces.len();

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::super::declared::{search, slot_of};
 use super::super::given_value::{ASK, GivenValue, on_the_command_line};
 use crate::agent::Agent;
+use crate::auth::choice::Key;
 use crate::auth::mode::{AuthMode, ChosenMode, Mode};
+use crate::auth::refresh::Refresh;
 use crate::auth::scope::Scope;
 use crate::command::agent_word::agent_word;
 use crate::command::scope_flags::{ScopeFlags, cell_of, reach_of};
@@ -23,6 +26,7 @@ use crate::source::Source;
 const EXAMPLES: &str = "\
 Examples:
   docker jackin config auth set ignore --agent codex
+  docker jackin config auth set sync --refresh copy --workspace my-app
   docker jackin config auth set oauth_token --workspace my-app --from op://Personal/my-app/token
   docker jackin config auth set api_key --from '$WORK_KEY'
   docker jackin config auth set api_key --agent amp --from -";
@@ -49,6 +53,9 @@ pub(super) struct Arguments {
     agent: Agent,
     #[command(flatten)]
     scope: ScopeFlags,
+    /// How a login of the host's keeps up once it is renewed.
+    #[arg(long, value_name = "REFRESH", value_parser = refresh_word())]
+    refresh: Option<Refresh>,
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true, help = FROM)]
     from: Option<String>,
     /// The 1Password account of an op:// reference.
@@ -59,6 +66,15 @@ pub(super) struct Arguments {
     provider: Option<String>,
 }
 
+/// Reads a refresh; another word is refused with those there are.
+fn refresh_word() -> impl TypedValueParser<Value = Refresh> {
+    let words = PossibleValuesParser::new([
+        PossibleValue::new(Refresh::Live.word()).help("containers follow it, and cannot renew it"),
+        PossibleValue::new(Refresh::Copy.word()).help("each has a copy, and renews it by itself"),
+    ]);
+    words.try_map(|word| Refresh::parse(&word))
+}
+
 /// Sets it.
 pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode, Failure> {
     let agent = arguments.agent;
@@ -66,6 +82,7 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     // Names are looked up before a secret is asked for.
     arguments.scope.of_login(&place.load()?, &place.host)?;
     arguments.require_provider_fits(auth_mode)?;
+    arguments.require_refresh_fits(auth_mode)?;
     let slot = arguments.slot(auth_mode)?;
     let edited = place.edit(|draft| {
         let scope = arguments.scope.of_login(draft.config(), &place.host)?;
@@ -78,6 +95,9 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
             }
             draft.set(&table, slot, value.to_toml())?;
         }
+        if let Some(refresh) = arguments.refresh {
+            draft.set(&table, Refresh::NAME, refresh.word().into())?;
+        }
         if let Some(provider) = &arguments.provider {
             draft.set(&table, "provider", provider.as_str().into())?;
         }
@@ -86,6 +106,7 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let plain = slot.is_some_and(|(_, value)| value.is_plain());
     say(&Report {
         auth_mode,
+        refresh: arguments.refresh,
         scope: edited.gave,
         config: &edited.config,
         plain_in: plain.then_some(&place.file),
@@ -130,6 +151,14 @@ impl Arguments {
         )
     }
 
+    fn require_refresh_fits(&self, auth_mode: AuthMode) -> Result<(), Failure> {
+        if self.refresh.is_none() || auth_mode.mode() == Mode::Sync {
+            return Ok(());
+        }
+        let message = "--refresh is about the host's own login, and goes with the mode sync";
+        Err(Failure::new(Kind::Usage, message).hint("leave out --refresh"))
+    }
+
     fn require_provider_fits(&self, auth_mode: AuthMode) -> Result<(), Failure> {
         if self.provider.is_none() {
             return Ok(());
@@ -150,6 +179,8 @@ impl Arguments {
 /// What has been set, and where something else counts.
 struct Report<'a> {
     auth_mode: AuthMode,
+    /// How it keeps up, if that was set.
+    refresh: Option<Refresh>,
     scope: Scope,
     config: &'a Config,
     /// The file that now holds the secret itself.
@@ -160,6 +191,7 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (agent, mode) = (self.auth_mode.agent(), self.auth_mode.word());
         writeln!(f, "{agent} auth: {mode}, for {}", reach_of(&self.scope))?;
+        self.write_refresh(f)?;
         self.write_credential(f)?;
         if let Some(file) = self.plain_in {
             writeln!(
@@ -168,14 +200,37 @@ impl fmt::Display for Report<'_> {
                 file.display()
             )?;
         }
-        for (scope, mode) in narrower(self.config, &self.scope, agent) {
-            writeln!(f, "  not for {scope}: {mode} is set there")?;
+        for (scope, mode) in narrower::<AuthMode>(self.config, &self.scope, agent) {
+            writeln!(f, "  not for {scope}: {} is set there", mode.word())?;
         }
         Ok(())
     }
 }
 
 impl Report<'_> {
+    fn write_refresh(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(refresh) = self.refresh else {
+            return Ok(());
+        };
+        let what = match refresh {
+            Refresh::Live => "containers follow the host's login, which alone is renewed",
+            Refresh::Copy => {
+                "each container gets a copy with its refresh token, which works once: whoever \
+                 renews first logs the others out"
+            }
+        };
+        writeln!(f, "  refresh {}: {what}", refresh.word())?;
+        let agent = self.auth_mode.agent();
+        for (scope, other) in narrower::<Refresh>(self.config, &self.scope, agent) {
+            writeln!(
+                f,
+                "  not for {scope}: refresh {} is set there",
+                other.word()
+            )?;
+        }
+        Ok(())
+    }
+
     fn write_credential(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chosen = ChosenMode {
             auth_mode: self.auth_mode,
@@ -198,14 +253,13 @@ impl Report<'_> {
     }
 }
 
-/// The scopes within `scope` that set a mode of their own.
-fn narrower(config: &Config, scope: &Scope, agent: Agent) -> Vec<(Scope, &'static str)> {
+/// The scopes within `scope` that set a key of their own.
+fn narrower<K: Key>(config: &Config, scope: &Scope, agent: Agent) -> Vec<(Scope, K)> {
     let mut found = Vec::new();
     for (name, workspace) in &config.workspaces {
         let mut note = |scope: Scope| {
-            let block = super::block_of(config, &scope, agent);
-            let mode = block.and_then(|block| block.auth_forward);
-            found.extend(mode.map(|mode| (scope, mode.word())));
+            let set = super::block_of(config, &scope, agent).and_then(K::set_in);
+            found.extend(set.map(|set| (scope, set)));
         };
         match scope {
             Scope::Global => note(Scope::Workspace(name.clone())),

@@ -26,8 +26,9 @@ use survey::Survey;
 ///
 /// With --format json: `config` (the file), `workspace`, and `cells`, each with
 /// its `role` and `agents`; an agent has `agent`, `mode`, `chosen_by` (a scope,
-/// or null for the default), `login`, and `trace`: each `scope` with its
-/// `auth_forward`, the nearest first. A login has `source`, `scope`, `state`
+/// or null for the default), `refresh` (in sync alone: a `word` with its
+/// `chosen_by`), `login`, and `trace`: each `scope` with its `auth_forward` and
+/// `sync_refresh`, the nearest first. A login has `source`, `scope`, `state`
 /// (usable, expired, missing, unusable, failed, empty, `not_asked`), `detail`
 /// and `expires` (RFC 3339); it is null where nothing is delivered. A scope has
 /// `workspace` and `role`, both null for what is global.

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::told;
+use super::{told, told_refresh};
 use crate::agent::Agent;
-use crate::auth::mode;
+use crate::auth::choice::Key;
+use crate::auth::mode::{self, AuthMode};
+use crate::auth::refresh::{self, Refresh};
 use crate::command::agent_word::agent_word;
 use crate::command::scope_flags::{ScopeFlags, cell_of, reach_of};
 use crate::command::screen::say;
@@ -19,6 +21,8 @@ use crate::failure::Failure;
 const SLOTS: [&str; 4] = ["oauth_token", "token", "api_key", "provider"];
 
 /// Let a scope say nothing any more about an agent's mode
+///
+/// Nor about how a login of the host's keeps up.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The agent.
@@ -29,6 +33,9 @@ pub(super) struct Arguments {
     /// Take out the credentials of this scope as well.
     #[arg(long)]
     credential: bool,
+    /// Take out how a login of the host's keeps up, and leave the mode.
+    #[arg(long, conflicts_with = "credential")]
+    refresh: bool,
 }
 
 /// Takes it out, and says what now holds.
@@ -37,7 +44,10 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
     let edited = place.edit(|draft| {
         let scope = arguments.scope.of_login(draft.config(), &place.host)?;
         let table = table_of(&scope, agent.word());
-        draft.remove(&table, "auth_forward")?;
+        if !arguments.refresh {
+            draft.remove(&table, AuthMode::NAME)?;
+        }
+        draft.remove(&table, Refresh::NAME)?;
         if arguments.credential {
             for slot in SLOTS {
                 draft.remove(&table, slot)?;
@@ -46,11 +56,14 @@ pub(super) fn run(place: &ConfigPlace, arguments: &Arguments) -> Result<ExitCode
         Ok(scope)
     })?;
     let scope = edited.gave;
-    let chosen = mode::resolve(&edited.config, cell_of(&scope), agent);
+    let cell = cell_of(&scope);
+    let chosen = mode::resolve(&edited.config, cell, agent);
+    let refresh = refresh::resolve(&edited.config, cell, agent);
     let verb = if edited.changed { "now" } else { "as before" };
     say(&format_args!(
-        "{agent} auth: {verb} {}, for {}",
+        "{agent} auth: {verb} {}{}, for {}",
         told(&chosen),
+        told_refresh(&chosen, &refresh),
         reach_of(&scope)
     ));
     let block = super::block_of(&edited.config, &scope, agent);

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::Remark;
 use crate::agent::Agent;
-use crate::auth::mode::{self, ChosenMode};
+use crate::auth::mode::{self, ChosenMode, Mode};
+use crate::auth::refresh::{self, Refresh};
 use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
 use crate::config::{AgentBlocks, Config, Role, Value, Variables, Workspace};
@@ -69,6 +70,9 @@ impl Findings<'_> {
     fn scope(&mut self, scope: &Scope, agents: Option<&AgentBlocks>, env: &Variables) {
         for (agent, block) in agents.into_iter().flatten() {
             let table = scope.table(agent.word());
+            if let Some(refresh) = block.sync_refresh {
+                self.idle_refresh(scope, *agent, refresh);
+            }
             for (slot, value) in [
                 ("oauth_token", &block.oauth_token),
                 ("api_key", &block.api_key),
@@ -100,6 +104,23 @@ impl Findings<'_> {
             let what = format!("{named} is used by no mode");
             let hint = format!("it is read where auth_forward is \"{slot}\"");
             self.remark(Some(value.line), what, &hint);
+        }
+    }
+
+    /// A refresh that counts in no kind of container: another mode holds
+    /// wherever it is the nearest.
+    fn idle_refresh(&mut self, scope: &Scope, agent: Agent, refresh: Refresh) {
+        let config = self.config;
+        let counts = cells(config).into_iter().any(|cell| {
+            let chosen = refresh::resolve(config, cell, agent);
+            let mode = mode::resolve(config, cell, agent).auth_mode.mode();
+            chosen.scope.as_ref() == Some(scope) && mode == Mode::Sync
+        });
+        if !counts {
+            let (word, table) = (refresh.word(), scope.table(agent.word()));
+            let what = format!("sync_refresh = \"{word}\" of {table} counts for no container");
+            let hint = "it is read where auth_forward is \"sync\"";
+            self.remark(None, what, hint);
         }
     }
 

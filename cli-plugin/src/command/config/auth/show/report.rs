@@ -40,10 +40,21 @@ pub(super) struct AgentReport {
     pub(super) mode: &'static str,
     /// The scope that chose the mode; `None` for the default.
     pub(super) chosen_by: Option<ShownScope>,
+    /// How the host's login keeps up; `None` in a mode that forwards none.
+    pub(super) refresh: Option<RefreshReport>,
     /// The login that would be delivered.
     pub(super) login: Option<LoginReport>,
     /// What each scope says, the nearest first.
     pub(super) trace: Vec<Said>,
+}
+
+/// How a login of the host's keeps up in the container.
+#[derive(Debug, Serialize)]
+pub(super) struct RefreshReport {
+    /// The word for it.
+    pub(super) word: &'static str,
+    /// The scope that chose it; `None` for the default.
+    pub(super) chosen_by: Option<ShownScope>,
 }
 
 /// A login, or what there is of it.
@@ -81,13 +92,28 @@ pub(super) enum State {
     NotAsked,
 }
 
-/// What a scope says about an agent's mode.
+/// What a scope says about an agent.
 #[derive(Debug, Serialize)]
 pub(super) struct Said {
     /// The scope.
     pub(super) scope: ShownScope,
     /// The mode, if it sets one.
     pub(super) auth_forward: Option<&'static str>,
+    /// How a login of the host's keeps up, if it says so.
+    pub(super) sync_refresh: Option<&'static str>,
+}
+
+impl Said {
+    /// Both in words; `-` where it says nothing.
+    fn words(&self) -> String {
+        let refresh = self.sync_refresh.map(|word| format!("refresh {word}"));
+        let mode = self.auth_forward.map(str::to_owned);
+        let words: Vec<_> = mode.into_iter().chain(refresh).collect();
+        if words.is_empty() {
+            return "-".to_owned();
+        }
+        words.join(", ")
+    }
 }
 
 impl State {
@@ -148,12 +174,16 @@ impl AgentReport {
         (agents, modes): (usize, usize),
         with_trace: bool,
     ) -> fmt::Result {
-        let by = match &self.chosen_by {
-            Some(scope) => format!("from {scope}"),
-            None => "by default".to_owned(),
-        };
+        let by = told_by(self.chosen_by.as_ref());
         let (agent, mode) = (self.agent, self.mode);
-        writeln!(f, "  {agent:<agents$}  {mode:<modes$}  {by}")?;
+        write!(f, "  {agent:<agents$}  {mode:<modes$}  {by}")?;
+        match &self.refresh {
+            Some(refresh) => {
+                let by = told_by(refresh.chosen_by.as_ref());
+                writeln!(f, "; refresh {} {by}", refresh.word)?;
+            }
+            None => writeln!(f)?,
+        }
         let indent = " ".repeat(2 + agents + 2);
         if let Some(login) = &self.login {
             writeln!(f, "{indent}{login}")?;
@@ -161,10 +191,18 @@ impl AgentReport {
         let scopes = self.trace.iter().map(|said| said.scope.to_string());
         let width = scopes.map(|scope| scope.chars().count()).max().unwrap_or(0);
         for said in self.trace.iter().filter(|_| with_trace) {
-            let says = said.auth_forward.unwrap_or("-");
+            let says = said.words();
             writeln!(f, "{indent}  {:<width$}  {says}", said.scope.to_string())?;
         }
         Ok(())
+    }
+}
+
+/// Who chose something.
+fn told_by(scope: Option<&ShownScope>) -> String {
+    match scope {
+        Some(scope) => format!("from {scope}"),
+        None => "by default".to_owned(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::report::{AgentReport, CellReport, LoginReport, Report, Said, State};
+use super::report::{AgentReport, CellReport, LoginReport, RefreshReport, Report, Said, State};
 use crate::agent::Agent;
 use crate::agent::login::Found;
 use crate::auth::credential::{Search, is_one_line};
 use crate::auth::mode::{self, ChosenMode, Mode};
+use crate::auth::refresh::{self, Refresh};
 use crate::auth::scope::{Cell, Scope};
 use crate::command::config::declared;
 use crate::command::scope_flags::ShownScope;
@@ -198,6 +199,13 @@ impl Survey<'_> {
             agent: mode.agent().word(),
             mode: mode.word(),
             chosen_by: subject.chosen.scope.clone().map(ShownScope),
+            refresh: subject.synced().map(|agent| {
+                let chosen = refresh::resolve(self.config, subject.cell, agent);
+                RefreshReport {
+                    word: chosen.refresh.word(),
+                    chosen_by: chosen.scope.map(ShownScope),
+                }
+            }),
             login,
             trace: scopes
                 .into_iter()
@@ -206,6 +214,9 @@ impl Survey<'_> {
                     auth_forward: block
                         .and_then(|block| block.auth_forward)
                         .map(mode::AuthMode::word),
+                    sync_refresh: block
+                        .and_then(|block| block.sync_refresh)
+                        .map(Refresh::word),
                 })
                 .collect(),
         }
