@@ -190,7 +190,7 @@ fn a_configuration_that_is_refused_keeps_nothing_else_from_being_looked_at() {
       },
       {
         "about": "configuration",
-        "next": "known here: auth_forward, oauth_token, token, api_key",
+        "next": "known here: auth_forward, sync_refresh, oauth_token, token, api_key",
         "says": "$HOME/.docker/jackin/config.toml:3: unknown key `x` in [claude]",
         "verdict": "failure"
       }
