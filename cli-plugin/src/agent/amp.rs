@@ -79,6 +79,7 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
     }
     Ok(FileLogin {
         content: json::secret(&file).ok_or(NO_LOGIN)?,
+        renewing: None,
         expires: None,
         stamp: None,
         lasting: true,

@@ -128,6 +128,7 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
 fn of_key(key: &Secret) -> Result<FileLogin, Fault> {
     Ok(FileLogin {
         content: key_file(key.expose()).ok_or(NO_LOGIN)?,
+        renewing: None,
         expires: None,
         stamp: None,
         lasting: true,
@@ -150,8 +151,8 @@ fn key_file(key: &str) -> Option<Secret> {
 
 /// A login with `ChatGPT`.
 fn of_session(file: &Object<'_>) -> Result<FileLogin, Fault> {
-    let tokens: &RawValue = file.get("tokens").ok_or(NO_LOGIN)?;
-    let tokens = json::object(tokens.get()).ok_or(NO_LOGIN)?;
+    let whole: &RawValue = file.get("tokens").ok_or(NO_LOGIN)?;
+    let tokens = json::object(whole.get()).ok_or(NO_LOGIN)?;
     let access = json::text(&tokens, "access_token").ok_or("holds no access token")?;
     let identity = json::text(&tokens, "id_token").ok_or("holds no id_token")?;
     jwt::claims(identity.expose()).ok_or("holds an id_token that is no JWT")?;
@@ -159,11 +160,16 @@ fn of_session(file: &Object<'_>) -> Result<FileLogin, Fault> {
     let refresh = refresh.ok_or("holds no refresh_token, without which Codex sends nothing")?;
     let renewed = renewed(file).ok_or("does not say when the login was last renewed")?;
     let expires = jwt::claims(access.expose()).and_then(|claims| claims.expires);
+    let lasting = !refresh.expose().trim().is_empty();
+    let renewing = lasting.then(|| forwarded(file, whole).ok_or(NO_LOGIN));
+    let tokens = without_refresh_token(tokens).ok_or(NO_LOGIN)?;
+    let tokens = serde_json::from_str(tokens.expose()).map_err(|_| NO_LOGIN)?;
     Ok(FileLogin {
-        content: without_refresh_token(file, tokens).ok_or(NO_LOGIN)?,
+        content: forwarded(file, tokens).ok_or(NO_LOGIN)?,
+        renewing: renewing.transpose()?,
         expires,
         stamp: Some(renewed),
-        lasting: !refresh.expose().trim().is_empty(),
+        lasting,
     })
 }
 
@@ -176,13 +182,16 @@ fn renewed(file: &Object<'_>) -> Option<SystemTime> {
     Some(text.parse::<jiff::Timestamp>().ok()?.into())
 }
 
-/// The login without what renews it and without a key beside it. The refresh
-/// token must stand there, and may be empty: then none is ever sent.
-fn without_refresh_token(file: &Object<'_>, mut tokens: Object<'_>) -> Option<Secret> {
+/// The tokens without what renews them. The refresh token must stand there, and
+/// may be empty: then none is ever sent.
+fn without_refresh_token(mut tokens: Object<'_>) -> Option<Secret> {
     json::drop_refresh_tokens(&mut tokens);
     tokens.insert(REFRESH_TOKEN.into(), json::empty_text()?);
-    let tokens = json::secret(&tokens)?;
-    let tokens: &RawValue = serde_json::from_str(tokens.expose()).ok()?;
+    json::secret(&tokens)
+}
+
+/// The login with these tokens, and without a key beside them.
+fn forwarded(file: &Object<'_>, tokens: &RawValue) -> Option<Secret> {
     let mut forwarded = Object::from([("tokens".into(), tokens)]);
     for (name, value) in file {
         let kept = match name.as_ref() {

@@ -11,6 +11,8 @@ use jackin_oci_hook::secret::Secret;
 pub struct HostLogin {
     /// The credential file for the container, less what renews the login.
     pub content: Secret,
+    /// The same with what renews it; `None` where nothing does.
+    pub renewing: Option<Secret>,
     /// Where it was read.
     pub origin: Origin,
     /// When the login ends; `None` when it does not, or does not say.
@@ -26,6 +28,8 @@ pub struct FileLogin {
     /// What is forwarded of the file: all that the login consists of, less
     /// what renews it.
     pub content: Secret,
+    /// The same with what renews it; `None` where nothing does.
+    pub renewing: Option<Secret>,
     /// When the login ends; `None` when it does not, or does not say.
     pub expires: Option<SystemTime>,
     /// The time by which it is older or newer than another login of the same
@@ -81,6 +85,7 @@ impl Found {
         match read {
             Ok(login) => Self::Login(HostLogin {
                 content: login.content,
+                renewing: login.renewing,
                 origin,
                 expires: login.expires,
                 stamp: login.stamp,

@@ -79,18 +79,30 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
     if entries.is_empty() {
         return Err(NO_LOGIN);
     }
-    let mut forwarded = Object::new();
-    for (provider, entry) in &entries {
-        let raw = serde_json::from_str(entry.forwarded.expose());
-        forwarded.insert((*provider).into(), raw.map_err(|_| NO_LOGIN)?);
-    }
+    let renewing = entries.iter().any(|(_, entry)| entry.renewing.is_some());
+    let renewing = renewing.then(|| {
+        written(&entries, |entry| {
+            entry.renewing.as_ref().unwrap_or(&entry.forwarded)
+        })
+    });
     let ends = entries.iter().filter(|(provider, _)| *provider != UNUSED);
     Ok(FileLogin {
-        content: json::secret(&forwarded).ok_or(NO_LOGIN)?,
+        content: written(&entries, |entry| &entry.forwarded)?,
+        renewing: renewing.transpose()?,
         expires: ends.filter_map(|(_, entry)| entry.expires).min(),
         stamp: None,
         lasting: entries.iter().any(|(_, entry)| entry.lasting),
     })
+}
+
+/// The file with these entries, each in the form that is chosen.
+fn written(entries: &[(&str, Entry)], form: impl Fn(&Entry) -> &Secret) -> Result<Secret, Fault> {
+    let mut file = Object::new();
+    for (provider, entry) in entries {
+        let raw = serde_json::from_str(form(entry).expose());
+        file.insert((*provider).into(), raw.map_err(|_| NO_LOGIN)?);
+    }
+    json::secret(&file).ok_or(NO_LOGIN)
 }
 
 /// The provider whose sessions OpenCode lists and does not use: their end is
@@ -103,7 +115,10 @@ const COPILOT: &str = "github-copilot";
 
 /// One provider's login.
 struct Entry {
+    /// The entry, less what renews it.
     forwarded: Secret,
+    /// The entry with what renews it, where something does.
+    renewing: Option<Secret>,
     expires: Option<SystemTime>,
     lasting: bool,
 }
@@ -114,6 +129,7 @@ impl Entry {
         let has = |name: &str| json::text(&fields, name).is_some();
         let whole = || Self {
             forwarded: Secret::new(entry.get().to_owned()),
+            renewing: None,
             expires: None,
             lasting: true,
         };
@@ -121,23 +137,26 @@ impl Entry {
             "api" => has("key").then(whole),
             "wellknown" => (has("key") && has("token")).then(whole),
             "oauth" if provider.starts_with(COPILOT) => has("refresh").then(whole),
-            "oauth" => Self::session(fields),
+            "oauth" => Self::session(provider, entry, fields),
             _ => None,
         }
     }
 
     /// A session, without what renews it. The field must stand there: without
     /// it OpenCode passes over the whole entry.
-    fn session(mut fields: Object<'_>) -> Option<Self> {
+    fn session(provider: &str, entry: &RawValue, mut fields: Object<'_>) -> Option<Self> {
         json::text(&fields, "access")?;
         let expires = json::field::<f64>(&fields, "expires")?;
         let refresh = json::field::<Secret>(&fields, "refresh")?;
+        let lasting = !refresh.expose().trim().is_empty();
         json::drop_refresh_tokens(&mut fields);
         fields.insert("refresh".into(), json::empty_text()?);
         Some(Self {
             forwarded: json::secret(&fields)?,
+            // What is not used is not renewed either.
+            renewing: (lasting && provider != UNUSED).then(|| Secret::new(entry.get().to_owned())),
             expires: json::time_of_milliseconds(expires),
-            lasting: !refresh.expose().trim().is_empty(),
+            lasting,
         })
     }
 }
@@ -224,6 +243,26 @@ mod tests {
         let text = r#"{"openai":{"type":"oauth","refr\u0065sh":"canary-refresh","access":"a\u0062","expires":1900000000000,"accountId":"x","oldRefresh":"canary-refresh"}}"#;
         let expected = r#"{"openai":{"access":"a\u0062","accountId":"x","expires":1900000000000,"refresh":"","type":"oauth"}}"#;
         assert_eq!(forwarded(text), expected);
+    }
+
+    #[test]
+    fn a_copy_has_what_renews_the_sessions_that_are_used() {
+        let session = r#"{"type":"oauth","refresh":"canary-refresh","access":"a","expires":1}"#;
+        let key = r#"{"type":"api","key":"k"}"#;
+        let text = format!(r#"{{"anthropic":{session},"k":{key},"openai":{session}}}"#);
+        let unused = r#"{"access":"a","expires":1,"refresh":"","type":"oauth"}"#;
+        let expected = format!(r#"{{"anthropic":{unused},"k":{key},"openai":{session}}}"#);
+        let copied = login(text.as_bytes()).unwrap().renewing.unwrap();
+        assert_eq!(copied.expose(), expected);
+        for lasting in [
+            &format!(r#"{{"k":{key}}}"#),
+            &format!(r#"{{"anthropic":{session}}}"#),
+        ] {
+            assert!(
+                login(lasting.as_bytes()).unwrap().renewing.is_none(),
+                "{lasting}"
+            );
+        }
     }
 
     #[test]

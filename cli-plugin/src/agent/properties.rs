@@ -71,6 +71,28 @@ proptest! {
         // What is forwarded is a login itself, and the same one.
         let again = agent.login_in(read.content.expose().as_bytes()).unwrap();
         prop_assert_eq!(again.content.expose(), read.content.expose());
+        prop_assert!(again.renewing.is_none(), "nothing of it is renewed");
+    }
+
+    #[test]
+    fn a_copy_has_the_refresh_token_and_no_more_of_the_file_than_is_forwarded(
+        agent in prop::sample::select(vec![Agent::Claude, Agent::Codex, Agent::Opencode]),
+        root in "[a-zA-Z]{1,12}",
+        escape in any::<bool>(),
+    ) {
+        let (mut file, _) = login(agent);
+        let beside_the_login = json!({"type": "unknown", "token": "beside"});
+        file.as_object_mut().unwrap().entry(root).or_insert(beside_the_login);
+        let text = file.to_string();
+        let text = if escape { escaped(&text) } else { text };
+        let read = agent.login_in(text.as_bytes()).unwrap();
+        let copied = read.renewing.unwrap();
+        prop_assert!(copied.expose().contains(CANARY) && !copied.expose().contains("beside"));
+        // Without what renews it, it is what is forwarded.
+        let again = agent.login_in(copied.expose().as_bytes()).unwrap();
+        prop_assert_eq!(again.content.expose(), read.content.expose());
+        let renewing = again.renewing.unwrap();
+        prop_assert_eq!(renewing.expose(), copied.expose());
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod tests {
     fn login(content: &str) -> HostLogin {
         HostLogin {
             content: Secret::new(content.to_owned()),
+            renewing: None,
             origin: Origin::File("/x".into()),
             expires: None,
             stamp: None,

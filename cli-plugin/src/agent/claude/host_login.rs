@@ -1,5 +1,6 @@
-//! Claude's login on the host: read, checked, and copied without the refresh
-//! token, which is single-use and stays where it is.
+//! Claude's login on the host: read, checked, and forwarded without the refresh
+//! token, which is single-use and stays where it is unless a copy of it is
+//! asked for.
 
 use std::path::Path;
 
@@ -58,13 +59,18 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
     let expires = json::field::<f64>(&fields, "expiresAt");
     let expires = expires.and_then(json::time_of_milliseconds);
     let lasting = json::text(&fields, "refreshToken").is_some();
-    json::drop_refresh_tokens(&mut fields);
     file.retain(|name, _| FORWARDED.contains(&name.as_ref()));
+    let renewing = lasting.then(|| {
+        file.insert(LOGIN.into(), login);
+        json::secret(&file).ok_or(NO_LOGIN)
+    });
+    json::drop_refresh_tokens(&mut fields);
     let fields = json::secret(&fields).ok_or(NO_LOGIN)?;
     let fields: &RawValue = serde_json::from_str(fields.expose()).map_err(|_| NO_LOGIN)?;
     file.insert(LOGIN.into(), fields);
     Ok(FileLogin {
         content: json::secret(&file).ok_or(NO_LOGIN)?,
+        renewing: renewing.transpose()?,
         expires,
         // A renewal moves the end.
         stamp: expires,
@@ -129,6 +135,16 @@ mod tests {
         assert!(content.contains(r#""expiresAt":1900000000000"#));
         assert!(content.contains(r#""organizationUuid":"o""#));
         assert_eq!(login.expires, Some(at(1_900_000_000)));
+    }
+
+    #[test]
+    fn a_copy_has_what_renews_the_login_and_nothing_that_belongs_to_others() {
+        let copied = login(LOGIN.as_bytes()).unwrap().renewing.unwrap();
+        let copied = copied.expose();
+        let own = &LOGIN[LOGIN.find('{').unwrap() + 1..LOGIN.find(",\"mcpOAuth").unwrap()];
+        assert_eq!(copied, format!(r#"{{{own},"organizationUuid":"o"}}"#));
+        let lasting = r#"{"claudeAiOauth":{"accessToken":"a","refreshToken":" "}}"#;
+        assert!(login(lasting.as_bytes()).unwrap().renewing.is_none());
     }
 
     #[test]

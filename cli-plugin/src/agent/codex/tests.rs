@@ -48,6 +48,9 @@ fn scenario_41a_a_session_is_forwarded_without_its_refresh_token() {
     let end = UNIX_EPOCH + Duration::from_secs(1_900_000_000);
     assert_eq!(login.expires, Some(end));
     assert!(login.lasting, "the whole file renews itself");
+    let copied = login.renewing.unwrap();
+    let copied: Value = serde_json::from_str(copied.expose()).unwrap();
+    assert_eq!(copied, session(), "a copy renews itself, too");
 }
 
 #[test]
