@@ -11,7 +11,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit, umask};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -42,41 +42,87 @@ pub fn end_with_us(command: &mut Command) {
 /// # Errors
 /// When our own fds cannot be listed.
 pub fn confine(command: &mut Command, identity: Option<&Identity>, largest: u64) -> io::Result<()> {
-    let identity = identity.cloned();
-    let inherited = inherited_fds()?;
+    let stranger = Stranger::new(identity)?;
     let limit = Rlimit {
         current: Some(largest),
         maximum: Some(largest),
     };
     // SAFETY: the closure makes system calls only, on values made before the
     // fork; the process has one thread then, so per-thread calls are enough.
-    // The fds were open a moment ago, and one that is closed only says EBADF.
     unsafe {
         command.pre_exec(move || {
-            for fd in &inherited {
-                let fd = BorrowedFd::borrow_raw(*fd);
-                let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
-            }
-            // The hook's limit on its memory, and its umask, are its own.
-            let most = getrlimit(Resource::As).maximum;
-            let memory = Rlimit {
-                current: most,
-                maximum: most,
-            };
-            setrlimit(Resource::As, memory)?;
-            umask(Mode::RWXG | Mode::RWXO);
             setrlimit(Resource::Fsize, limit)?;
-            if let Some(Identity { uid, gid, groups }) = &identity {
-                set_thread_groups(groups)?;
-                set_thread_res_gid(*gid, *gid, *gid)?;
-                set_thread_res_uid(*uid, *uid, *uid)?;
-            }
+            stranger.assume()?;
             // Last, since a change of ids takes this wish back.
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             Ok(())
         });
     }
     Ok(())
+}
+
+/// Makes a command's process run as somebody else, as [`confine`] does, but on
+/// its own: in a session of its own, with no bound on its files, and to go on
+/// when we end.
+///
+/// # Errors
+/// When our own fds cannot be listed.
+pub fn release(command: &mut Command, identity: Option<&Identity>) -> io::Result<()> {
+    let stranger = Stranger::new(identity)?;
+    // SAFETY: as in `confine`.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setsid()?;
+            // An engine keeps its own processes from being ended for want of
+            // memory. A user's is nothing of the kind.
+            let score = "/proc/self/oom_score_adj";
+            if let Ok(score) = rustix::fs::open(score, OFlags::WRONLY | OFlags::CLOEXEC, NO_MODE) {
+                let _ = rustix::io::write(&score, b"0");
+            }
+            stranger.assume()
+        });
+    }
+    Ok(())
+}
+
+const NO_MODE: Mode = Mode::empty();
+
+/// What a process between fork and exec turns into.
+struct Stranger {
+    identity: Option<Identity>,
+    inherited: Vec<RawFd>,
+}
+
+impl Stranger {
+    fn new(identity: Option<&Identity>) -> io::Result<Self> {
+        Ok(Self {
+            identity: identity.cloned(),
+            inherited: inherited_fds()?,
+        })
+    }
+
+    fn assume(&self) -> io::Result<()> {
+        for fd in &self.inherited {
+            // SAFETY: the fds were open a moment ago, and one that is closed
+            // only says EBADF.
+            let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+            let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
+        }
+        // The hook's limit on its memory, and its umask, are its own.
+        let most = getrlimit(Resource::As).maximum;
+        let memory = Rlimit {
+            current: most,
+            maximum: most,
+        };
+        setrlimit(Resource::As, memory)?;
+        umask(Mode::RWXG | Mode::RWXO);
+        if let Some(Identity { uid, gid, groups }) = &self.identity {
+            set_thread_groups(groups)?;
+            set_thread_res_gid(*gid, *gid, *gid)?;
+            set_thread_res_uid(*uid, *uid, *uid)?;
+        }
+        Ok(())
+    }
 }
 
 /// Closes every fd above standard error: runc before 1.1.12 leaks some of its

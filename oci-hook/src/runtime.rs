@@ -8,6 +8,7 @@ pub mod keep;
 pub mod log;
 pub mod low_level;
 pub mod resolver;
+pub mod watcher;
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,5 +1,6 @@
 //! Resolving a request: again when its container restarts, or for the first
-//! time where a policy's rule gives it. As the request's owner, in a process that has nothing of ours but three files in memory.
+//! time where a policy's rule gives it. As the request's owner, in a process that
+//! has nothing of ours but three files in memory.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -15,6 +16,7 @@ use rustix::process::{Gid, Pid, PidfdFlags, Signal, Uid, kill_process_group, pid
 use serde_json::value::RawValue;
 
 use super::log::Log;
+use super::watcher;
 use crate::file;
 use crate::identity::Identity;
 use crate::passwd;
@@ -85,6 +87,7 @@ pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record
             record.request = resolved.request.or(record.request);
             record.renew(resolved.payload);
             pass_on(&resolved.warnings, log);
+            watcher::start(resolver, record.origin.owner(), &record.payload, log);
         }
         Err(error) => log.warn(&format!(
             "the login was not resolved afresh by {}, and the container starts with the one it \
@@ -113,6 +116,7 @@ pub fn resolve_rule(
     };
     let resolved = resolve(resolver, owner, &resolution)?;
     pass_on(&resolved.warnings, log);
+    watcher::start(resolver, owner, &resolved.payload, log);
     let request = resolved.request.ok_or(Error::Answer)?;
     Ok((request, resolved.payload))
 }
@@ -124,28 +128,15 @@ fn pass_on(warnings: &[String], log: &Log) {
 }
 
 fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resolved, Error> {
-    let program = File::open(resolver).map_err(failed("open the resolver"))?;
-    let standing = Standing::of_this_process().map_err(failed("read /proc/self/uid_map"))?;
-    if !standing
-        .trusts(&program)
-        .map_err(failed("stat the resolver"))?
-    {
-        return Err(Error::NotTrusted(resolver.to_owned()));
-    }
-    let (identity, home) = owner_of(owner, standing)?;
+    let (mut command, identity) = of_owner(resolver, owner)?;
     let question = to_wiped_json(resolution).map_err(|_| Error::Answer)?;
     let (answer, reason) = (memory("answer")?, memory("reason")?);
     let share = |file: &File| {
         file.try_clone()
             .map_err(failed("share a file with the resolver"))
     };
-    let mut command = Command::new(resolver);
     command
         .arg("resolve")
-        .env_clear()
-        .env("HOME", home)
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .current_dir("/")
         .process_group(0)
         .stdin(filled("request", &question)?)
         .stdout(share(&answer)?)
@@ -165,6 +156,30 @@ fn resolve(resolver: &Path, owner: u32, resolution: &Resolution) -> Result<Resol
         return Err(Error::Answer);
     }
     Ok(resolved)
+}
+
+/// The program that resolves, to be run for an owner, with an environment of
+/// theirs and nothing else's, and who they are.
+///
+/// # Errors
+/// Also when somebody else could have put it there.
+pub(super) fn of_owner(resolver: &Path, owner: u32) -> Result<(Command, Option<Identity>), Error> {
+    let program = File::open(resolver).map_err(failed("open the resolver"))?;
+    let standing = Standing::of_this_process().map_err(failed("read /proc/self/uid_map"))?;
+    if !standing
+        .trusts(&program)
+        .map_err(failed("stat the resolver"))?
+    {
+        return Err(Error::NotTrusted(resolver.to_owned()));
+    }
+    let (identity, home) = owner_of(owner, standing)?;
+    let mut command = Command::new(resolver);
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .current_dir("/");
+    Ok((command, identity))
 }
 
 /// The owner's ids, groups and home, from the host's own files. A rootless
@@ -212,7 +227,7 @@ fn rewound(mut file: File) -> Result<File, Error> {
 /// Waits for the resolver within the time limit, and ends it, with all of its
 /// process group, when that is over.
 fn wait(mut child: Child) -> Result<ExitStatus, Error> {
-    let ended = has_ended(&child);
+    let ended = has_ended(&child, TIME_LIMIT);
     if !matches!(ended, Ok(true))
         && let Some(group) = Pid::from_raw(child.id().cast_signed())
     {
@@ -226,11 +241,11 @@ fn wait(mut child: Child) -> Result<ExitStatus, Error> {
     }
 }
 
-/// Whether the process ended within the time limit.
-fn has_ended(child: &Child) -> Result<bool, Error> {
+/// Whether the process ended within a time limit.
+pub(super) fn has_ended(child: &Child, limit: Duration) -> Result<bool, Error> {
     let pid = Pid::from_raw(child.id().cast_signed()).ok_or(Error::TimeLimit)?;
     let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed("watch the resolver"))?;
-    let until = Instant::now() + TIME_LIMIT;
+    let until = Instant::now() + limit;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(|_| Error::TimeLimit)?;
@@ -259,7 +274,7 @@ fn first_line(reason: File) -> String {
     one_line(text.lines().next().unwrap_or("it gave no reason"))
 }
 
-fn failed<E: Into<io::Error>>(action: &'static str) -> impl Fn(E) -> Error {
+pub(super) fn failed<E: Into<io::Error>>(action: &'static str) -> impl Fn(E) -> Error {
     move |error| Error::System(action, error.into())
 }
 

@@ -1,0 +1,103 @@
+//! An owner who publishes a login by hand, so that tests of the engine's side
+//! do not depend on the user's.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
+use jackin_oci_hook::published::{FILE, LEASES, LOGINS, Lease, LoginId, PUBLISHED};
+use jackin_oci_hook::secret::Secret;
+use jackin_tests::canary::Canary;
+use jackin_tests::staging;
+
+/// Where the login belongs in a container.
+pub(crate) const PLACE: &str = ".agent/login";
+
+/// One login of an owner's.
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    root: PathBuf,
+    id: LoginId,
+    /// What a container gets that cannot follow it.
+    pub(crate) copy: Canary,
+}
+
+impl Owner {
+    /// Publishes a login on a machine whose root file system is at `root`.
+    pub(crate) fn new(root: &Path, uid: u32, login: &Canary) -> Result<Self> {
+        // The tickets' folder says where its owner's is.
+        let handle = staging::ticket(uid, Payload::default())?.handle();
+        let tickets = staging::place_on(root, &handle)?;
+        let root = tickets.ancestors().nth(2).context("no folder")?.to_owned();
+        let owner = Self {
+            uid,
+            root,
+            id: LoginId::try_from(handle.id.as_str().to_owned())?,
+            copy: Canary::new()?,
+        };
+        let published = owner.published();
+        fs::create_dir_all(&published)?;
+        for folder in published.ancestors().take(4) {
+            owner.own(folder, 0o700)?;
+        }
+        owner.own(&published, 0o755)?;
+        owner.publish(login)?;
+        Ok(owner)
+    }
+
+    fn own(&self, path: &Path, mode: u32) -> Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        Ok(chown(path, Some(self.uid), Some(self.uid))?)
+    }
+
+    /// The login's folder.
+    pub(crate) fn login(&self) -> PathBuf {
+        self.root.join(LOGINS).join(self.id.as_str())
+    }
+
+    /// The folder that containers mount.
+    pub(crate) fn published(&self) -> PathBuf {
+        self.login().join(PUBLISHED)
+    }
+
+    /// Puts another login in the place of the one that is published.
+    pub(crate) fn publish(&self, login: &Canary) -> Result<()> {
+        let new = self.published().join(".new");
+        fs::write(&new, login.text())?;
+        self.own(&new, 0o444)?;
+        Ok(fs::rename(new, self.published().join(FILE))?)
+    }
+
+    /// The host has logged out.
+    pub(crate) fn log_out(&self) -> Result<()> {
+        Ok(fs::remove_file(self.published().join(FILE))?)
+    }
+
+    /// What a container that follows it is given.
+    pub(crate) fn payload(&self) -> Result<Payload> {
+        let place = staging::bound_file(PLACE, "")?.place;
+        let delivery = Delivery::Live {
+            login: self.id.clone(),
+            content: Secret::new(self.copy.text().to_owned()),
+        };
+        Ok(Payload {
+            files: vec![CredentialFile { place, delivery }],
+            ..Payload::default()
+        })
+    }
+
+    /// The lease of a container.
+    pub(crate) fn lease(&self, container: &str) -> Result<Lease> {
+        let file = self.login().join(LEASES).join(container);
+        let bytes = fs::read(&file).with_context(|| format!("no {}", file.display()))?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.login());
+    }
+}
