@@ -15,6 +15,7 @@ plugins = $(DESTDIR)$(PREFIX)/libexec/docker/cli-plugins
 libexec = $(DESTDIR)$(PREFIX)/libexec/docker-jackin
 man = $(DESTDIR)$(PREFIX)/share/man/man1
 examples = $(DESTDIR)$(PREFIX)/share/docker-jackin
+units = $(DESTDIR)$(PREFIX)/share/systemd/user
 
 # Files with a path of this installation in them, for those who configure
 # engines by other means than `docker jackin install`.
@@ -47,12 +48,14 @@ build-engine:
 	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --profile engine --target $(HOST) -p jackin-oci-hook
 
 install:
-	install -d $(plugins) $(libexec) $(man)
+	install -d $(plugins) $(libexec) $(man) $(units)
 	install -m 0755 $(CLI_DIR)/docker-jackin $(plugins)/docker-jackin
 	install -m 0755 $(ENGINE_DIR)/docker-jackin-runtime $(ENGINE_DIR)/docker-jackin-hook $(libexec)/
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-runc
 	ln -sf docker-jackin-runtime $(libexec)/docker-jackin-runtime-crun
 	install -m 0644 share/man/man1/*.1 $(man)/
+	install -m 0644 share/systemd/user/docker-jackin-sync.service $(units)/
+	$(fill) share/systemd/user/docker-jackin-sync.service > $(units)/docker-jackin-sync.service
 	set -e; for file in $(templates); do \
 		install -D -m 0644 share/$$file $(examples)/$$file; \
 		$(fill) share/$$file > $(examples)/$$file; \
@@ -66,6 +69,7 @@ uninstall:
 		echo "still named in" $$named >&2; \
 		echo 'first run: docker jackin uninstall --engine ENGINE' >&2; exit 1; }
 	rm -f $(plugins)/docker-jackin $(man)/docker-jackin.1 $(man)/docker-jackin-*.1
+	rm -f $(units)/docker-jackin-sync.service
 	rm -f $(libexec)/docker-jackin-runtime $(libexec)/docker-jackin-hook
 	rm -f $(libexec)/docker-jackin-runtime-runc $(libexec)/docker-jackin-runtime-crun
 	cd $(examples) 2>/dev/null && rm -f $(templates) && find . -depth -type d -empty -delete || true

@@ -59,6 +59,17 @@ pub struct Description {
     /// How a login that is forwarded to it keeps up, unless its user says
     /// otherwise: what its program bears.
     pub refresh: Refresh,
+    /// What of that needs nobody to be there; `None` where there is nothing.
+    pub renewal: Option<Renewal>,
+}
+
+/// The vendor's own program, as it renews the host's login without a question.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// Its name in `PATH`.
+    pub program: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [&'static str],
 }
 
 impl Agent {

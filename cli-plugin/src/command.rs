@@ -23,6 +23,7 @@ pub mod run;
 mod scope_flags;
 mod screen;
 pub mod status;
+pub mod sync;
 pub mod ticket;
 pub mod uninstall;
 pub mod workspace;
@@ -72,6 +73,7 @@ enum Verb {
     Exec(exec::Arguments),
     Ticket(ticket::Arguments),
     Ps(ps::Arguments),
+    Sync(sync::Arguments),
     Eject(eject::Arguments),
     Purge(purge::Arguments),
     Config(config::Arguments),
@@ -147,6 +149,7 @@ fn carry_out(line: CommandLine) -> ExitCode {
         Some(Verb::Exec(arguments)) => report(exec::run(&flags, arguments)),
         Some(Verb::Ticket(arguments)) => report(ticket::run(&flags, arguments)),
         Some(Verb::Ps(arguments)) => report(ps::run(&flags, &arguments)),
+        Some(Verb::Sync(arguments)) => report(sync::run(&flags, &arguments)),
         Some(Verb::Eject(arguments)) => report(eject::run(&flags, &arguments)),
         Some(Verb::Purge(arguments)) => report(purge::run(&flags, &arguments)),
         Some(Verb::Config(arguments)) => report(config::run(&flags, arguments)),

@@ -6,11 +6,17 @@
 //! `wanted/`, with a file for each container that may still come.
 
 mod account;
+mod background;
 pub mod leases;
+mod lock;
 mod logins;
 mod private_file;
+pub mod renew;
 mod state;
+pub mod timing;
 mod wanted;
+mod watch;
+pub mod watcher;
 
 use std::time::SystemTime;
 

@@ -8,7 +8,7 @@ use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::host_file::HostFileError;
-use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin};
+use super::login::{Fault, FileLogin, Found, LOGGED_OUT, NO_LOGIN, NoVariable, Origin, fault_of};
 use super::own_file::OwnFile;
 use super::{Description, environment, json};
 use crate::auth::refresh::Refresh;
@@ -28,6 +28,7 @@ pub const DESCRIPTION: Description = Description {
     log_in: "amp login",
     renew: "amp login",
     refresh: Refresh::Live,
+    renewal: None,
 };
 
 /// Its secrets. `settings.json`, in another folder, holds preferences only.
@@ -67,7 +68,7 @@ pub fn host_login(host: &Host) -> Result<Found, HostFileError> {
 /// # Errors
 /// It holds none.
 pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
-    let mut file = json::object(bytes).ok_or(NO_LOGIN)?;
+    let mut file = json::object(bytes).ok_or_else(|| fault_of(bytes))?;
     let keys: Vec<_> = file.keys().cloned().collect();
     for name in keys {
         if !name.starts_with(LOGIN) || json::text(&file, &name).is_none() {
@@ -75,7 +76,7 @@ pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
         }
     }
     if file.is_empty() {
-        return Err(NO_LOGIN);
+        return Err(LOGGED_OUT);
     }
     Ok(FileLogin {
         content: json::secret(&file).ok_or(NO_LOGIN)?,
@@ -149,16 +150,16 @@ mod tests {
 
     #[test]
     fn scenario_28_a_file_without_a_key_is_no_login() {
-        for text in [
-            "",
-            "{",
-            "[]",
-            "{}",
-            r#"{"other":"canary"}"#,
-            r#"{"apiKey@https://ampcode.com/":""}"#,
-            r#"{"apikey@https://ampcode.com/":"canary"}"#,
+        for (text, fault) in [
+            ("", LOGGED_OUT),
+            ("{", NO_LOGIN),
+            ("[]", NO_LOGIN),
+            ("{}", LOGGED_OUT),
+            (r#"{"other":"canary"}"#, LOGGED_OUT),
+            (r#"{"apiKey@https://ampcode.com/":""}"#, LOGGED_OUT),
+            (r#"{"apikey@https://ampcode.com/":"canary"}"#, LOGGED_OUT),
         ] {
-            assert_eq!(login(text.as_bytes()).unwrap_err(), NO_LOGIN, "{text}");
+            assert_eq!(login(text.as_bytes()).unwrap_err(), fault, "{text}");
         }
     }
 

@@ -17,7 +17,7 @@ pub use keychain::KeychainError;
 
 use super::login::{NoVariable, Setting};
 use super::own_file::OwnFile;
-use super::{Description, environment, json};
+use super::{Description, Renewal, environment, json};
 use crate::auth::refresh::Refresh;
 
 /// Outranks every other source.
@@ -97,6 +97,10 @@ pub const DESCRIPTION: Description = Description {
     log_in: "claude",
     renew: "claude auth status",
     refresh: Refresh::Live,
+    renewal: Some(Renewal {
+        program: "claude",
+        arguments: &["auth", "status"],
+    }),
 };
 
 /// Its login.

@@ -13,7 +13,9 @@ use serde_json::value::RawValue;
 
 use super::host_file::HostFileError;
 use super::json::{self, Object};
-use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin, Setting};
+use super::login::{
+    Fault, FileLogin, Found, LOGGED_OUT, NO_LOGIN, NoVariable, Origin, Setting, fault_of,
+};
 use super::own_file::OwnFile;
 use super::{Description, environment, jwt};
 use crate::auth::refresh::Refresh;
@@ -55,6 +57,7 @@ pub const DESCRIPTION: Description = Description {
     // `codex login status` renews nothing; any session does.
     renew: "codex",
     refresh: Refresh::Live,
+    renewal: None,
 };
 
 /// Moves all of Codex's files into another folder.
@@ -114,7 +117,7 @@ fn uses_keyring(host: &Host) -> bool {
 /// # Errors
 /// It holds none by which Codex would send anything.
 pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
-    let file = json::object(bytes).ok_or(NO_LOGIN)?;
+    let file = json::object(bytes).ok_or_else(|| fault_of(bytes))?;
     let mode = json::field::<String>(&file, "auth_mode");
     let key = json::text(&file, API_KEY);
     match (mode.as_deref(), key) {
@@ -151,7 +154,8 @@ fn key_file(key: &str) -> Option<Secret> {
 
 /// A login with `ChatGPT`.
 fn of_session(file: &Object<'_>) -> Result<FileLogin, Fault> {
-    let whole: &RawValue = file.get("tokens").ok_or(NO_LOGIN)?;
+    let whole = file.get("tokens").filter(|tokens| tokens.get() != "null");
+    let whole: &RawValue = whole.ok_or(LOGGED_OUT)?;
     let tokens = json::object(whole.get()).ok_or(NO_LOGIN)?;
     let access = json::text(&tokens, "access_token").ok_or("holds no access token")?;
     let identity = json::text(&tokens, "id_token").ok_or("holds no id_token")?;

@@ -54,6 +54,18 @@ pub type Fault = &'static str;
 /// The fault of a file that is no login file at all.
 pub const NO_LOGIN: Fault = "holds no login";
 
+/// The fault of a file that a logout, or a vendor that ended the login, left
+/// behind: well formed, and without a credential.
+pub const LOGGED_OUT: Fault = "holds no login: it is logged out";
+
+/// The fault of a file that cannot be read as an agent's.
+pub(super) fn fault_of(bytes: &[u8]) -> Fault {
+    if bytes.trim_ascii().is_empty() {
+        return LOGGED_OUT;
+    }
+    NO_LOGIN
+}
+
 /// Where a host's login lies, for the user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {

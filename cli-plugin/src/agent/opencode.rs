@@ -13,7 +13,9 @@ use serde_json::value::RawValue;
 
 use super::host_file::HostFileError;
 use super::json::{self, Object};
-use super::login::{Fault, FileLogin, Found, NO_LOGIN, NoVariable, Origin, Setting};
+use super::login::{
+    Fault, FileLogin, Found, LOGGED_OUT, NO_LOGIN, NoVariable, Origin, Setting, fault_of,
+};
 use super::own_file::OwnFile;
 use super::{Description, environment};
 use crate::auth::refresh::Refresh;
@@ -41,6 +43,7 @@ pub const DESCRIPTION: Description = Description {
     // It renews a login with the request that needs it.
     renew: "opencode",
     refresh: Refresh::Live,
+    renewal: None,
 };
 
 const CREDENTIALS: OwnFile = OwnFile {
@@ -71,7 +74,10 @@ pub fn host_login(host: &Host) -> Result<Found, HostFileError> {
 /// # Errors
 /// It holds none.
 pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
-    let file = json::object(bytes).ok_or(NO_LOGIN)?;
+    let file = json::object(bytes).ok_or_else(|| fault_of(bytes))?;
+    if file.is_empty() {
+        return Err(LOGGED_OUT);
+    }
     let entries: Vec<_> = file
         .iter()
         .filter_map(|(provider, entry)| Some((provider.as_ref(), Entry::read(provider, entry)?)))
@@ -279,23 +285,35 @@ mod tests {
 
     #[test]
     fn scenario_28_what_opencode_passes_over_is_no_login() {
-        for text in [
-            "",
-            "{",
-            "[]",
-            "{}",
-            r#"{"a":"canary"}"#,
-            r#"{"a":{"type":"api","key":""}}"#,
-            r#"{"a":{"type":"api"}}"#,
-            r#"{"a":{"type":"new","key":"canary"}}"#,
-            r#"{"a":{"key":"canary"}}"#,
-            r#"{"a":{"type":"wellknown","key":"NAME"}}"#,
-            r#"{"a":{"type":"oauth","access":"a","expires":1}}"#,
-            r#"{"a":{"type":"oauth","refresh":"r","access":"","expires":1}}"#,
-            r#"{"a":{"type":"oauth","refresh":"r","access":"a"}}"#,
-            r#"{"github-copilot":{"type":"oauth","refresh":"","access":"a","expires":0}}"#,
+        for (text, fault) in [
+            ("", LOGGED_OUT),
+            ("{", NO_LOGIN),
+            ("[]", NO_LOGIN),
+            ("{}", LOGGED_OUT),
+            (r#"{"a":"canary"}"#, NO_LOGIN),
+            (r#"{"a":{"type":"api","key":""}}"#, NO_LOGIN),
+            (r#"{"a":{"type":"api"}}"#, NO_LOGIN),
+            (r#"{"a":{"type":"new","key":"canary"}}"#, NO_LOGIN),
+            (r#"{"a":{"key":"canary"}}"#, NO_LOGIN),
+            (r#"{"a":{"type":"wellknown","key":"NAME"}}"#, NO_LOGIN),
+            (
+                r#"{"a":{"type":"oauth","access":"a","expires":1}}"#,
+                NO_LOGIN,
+            ),
+            (
+                r#"{"a":{"type":"oauth","refresh":"r","access":"","expires":1}}"#,
+                NO_LOGIN,
+            ),
+            (
+                r#"{"a":{"type":"oauth","refresh":"r","access":"a"}}"#,
+                NO_LOGIN,
+            ),
+            (
+                r#"{"github-copilot":{"type":"oauth","refresh":"","access":"a","expires":0}}"#,
+                NO_LOGIN,
+            ),
         ] {
-            assert_eq!(login(text.as_bytes()).unwrap_err(), NO_LOGIN, "{text}");
+            assert_eq!(login(text.as_bytes()).unwrap_err(), fault, "{text}");
         }
         let mixed = r#"{"a":{"type":"api","key":""},"b":{"type":"api","key":"k"}}"#;
         assert_eq!(forwarded(mixed), r#"{"b":{"type":"api","key":"k"}}"#);

@@ -34,10 +34,10 @@ use crate::failure::Failure;
 use crate::handoff::TicketFolder;
 
 /// The folder of a login with who may still come.
-const WANTED: &str = "wanted";
+pub(super) const WANTED: &str = "wanted";
 
 /// The file of a login with what is known of it.
-const STATE: &str = "state.json";
+pub(super) const STATE: &str = "state.json";
 
 /// What the name of a login's folder begins with once it goes.
 const GOING: &str = ".";
@@ -308,8 +308,11 @@ impl LoginFolder {
         Ok(())
     }
 
-    /// Publishes what was read at `read` or later.
-    fn update(
+    /// Publishes what was read at `read` or later, by whoever holds the lock.
+    ///
+    /// # Errors
+    /// It cannot be written; what was published stays.
+    pub(super) fn update(
         &self,
         publication: &Publication,
         machine: &Machine,

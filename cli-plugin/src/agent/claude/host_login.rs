@@ -12,7 +12,7 @@ use super::keychain;
 use super::{CREDENTIALS, SETTINGS};
 use crate::agent::host_file::HostFileError;
 use crate::agent::json;
-use crate::agent::login::{Fault, FileLogin, Found, NO_LOGIN, Origin};
+use crate::agent::login::{Fault, FileLogin, Found, LOGGED_OUT, NO_LOGIN, Origin, fault_of};
 use crate::host::Host;
 use crate::source::keychain::SECURITY;
 
@@ -52,10 +52,13 @@ const LOGIN: &str = "claudeAiOauth";
 /// # Errors
 /// It holds none.
 pub fn login(bytes: &[u8]) -> Result<FileLogin, Fault> {
-    let mut file = json::object(bytes).ok_or(NO_LOGIN)?;
-    let login = file.remove(LOGIN).ok_or(NO_LOGIN)?;
+    let mut file = json::object(bytes).ok_or_else(|| fault_of(bytes))?;
+    // What is kept of other accounts stays there after a logout.
+    let login = file.remove(LOGIN).filter(|login| login.get() != "null");
+    let login = login.ok_or(LOGGED_OUT)?;
     let mut fields = json::object(login.get()).ok_or(NO_LOGIN)?;
-    json::text(&fields, "accessToken").ok_or(NO_LOGIN)?;
+    // Claude blanks the tokens when the vendor has ended the login.
+    json::text(&fields, "accessToken").ok_or(LOGGED_OUT)?;
     let expires = json::field::<f64>(&fields, "expiresAt");
     let expires = expires.and_then(json::time_of_milliseconds);
     let lasting = json::text(&fields, "refreshToken").is_some();
@@ -168,6 +171,26 @@ mod tests {
             let (_home, host) = host_with(Some(text));
             let found = read(&host).unwrap();
             assert!(matches!(found, Found::Unusable { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn scenario_41b_a_logout_is_told_from_a_file_that_is_half_written() {
+        let blanked = r#"{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}"#;
+        let others = r#"{"mcpOAuth":{"x":{"accessToken":"canary-mcp"}}}"#;
+        let null = r#"{"claudeAiOauth":null}"#;
+        for (text, why) in [
+            ("", LOGGED_OUT),
+            (" \n", LOGGED_OUT),
+            ("{}", LOGGED_OUT),
+            (blanked, LOGGED_OUT),
+            (others, LOGGED_OUT),
+            (null, LOGGED_OUT),
+            (&blanked[..blanked.len() - 1], NO_LOGIN),
+            (r#"{"claudeAiOauth":{"accessToken":"canary-acc"#, NO_LOGIN),
+            (r#"{"claudeAiOauth":"canary"}"#, NO_LOGIN),
+        ] {
+            assert_eq!(login(text.as_bytes()).unwrap_err(), why, "{text}");
         }
     }
 

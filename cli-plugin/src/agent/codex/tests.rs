@@ -75,10 +75,10 @@ fn scenario_41a_no_spelling_of_the_key_lets_a_refresh_token_through() {
 #[test]
 fn scenario_28_a_file_by_which_codex_would_send_nothing_is_no_login() {
     let table = [
-        (String::new(), "holds no login"),
+        (String::new(), LOGGED_OUT),
         ("{".to_owned(), "holds no login"),
         ("[]".to_owned(), "holds no login"),
-        ("{}".to_owned(), "holds no login"),
+        ("{}".to_owned(), LOGGED_OUT),
         (
             r#"{"auth_mode":"apikey","OPENAI_API_KEY":" "}"#.to_owned(),
             "holds no API key",
@@ -91,7 +91,8 @@ fn scenario_28_a_file_by_which_codex_would_send_nothing_is_no_login() {
             with("/auth_mode", Some(json!("agentIdentity"))),
             "holds a login of a kind that is not known here",
         ),
-        (with("/tokens", None), "holds no login"),
+        (with("/tokens", None), LOGGED_OUT),
+        (with("/tokens", Some(Value::Null)), LOGGED_OUT),
         (with("/tokens", Some(json!("canary"))), "holds no login"),
         (
             with("/tokens/access_token", Some(json!(""))),

@@ -1,0 +1,280 @@
+//! Renewing a login: the vendor's own program is asked to, on the host. What it
+//! prints is not looked at; whether it has renewed the login is told by the
+//! login's file alone.
+//!
+//! One that is ended while it renews may have spent the refresh token, and not
+//! have written down the new one: the host would be logged out. So it is given
+//! much more time than anybody waits for it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
+
+use super::background::{self, RENEW};
+use super::lock::Lock;
+use super::logins::Logins;
+use super::{Machine, id_of};
+use crate::agent::login::Origin;
+use crate::agent::{Agent, Renewal};
+use crate::progress::Progress;
+use crate::source::{find_program, whole_environment};
+
+/// How long it may take, whoever still waits for it.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long it may take to end once it was told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often is looked whether another has done asking.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What of our own environment lets a program reach its vendor. No login
+/// depends on it, so it is not remembered of a [`Machine`].
+const NETWORK: [&str; 12] = [
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Why a vendor's program was not asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAsked {
+    /// It has nothing that renews a login without a question.
+    #[error("{0} renews its login in a session only")]
+    Never(Agent),
+    /// It is not there.
+    #[error("`{0}` is not in PATH")]
+    NotFound(&'static str),
+    /// It cannot be started.
+    #[error("{} cannot be started: {error}", program.display())]
+    Start {
+        /// Its file.
+        program: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It has not ended in time. It goes on.
+    #[error("`{program}` has not ended within {} s", limit.as_secs_f32())]
+    TimeLimit {
+        /// What was asked.
+        program: &'static str,
+        /// How long was waited.
+        limit: Duration,
+    },
+}
+
+/// Asks the vendor's program to renew the login of `agent` on this machine,
+/// and waits until it has ended, for `limit` at most; where another process is
+/// asking already, for the end of that. Shown on a terminal when it takes
+/// longer than a second.
+///
+/// The program is nobody's child, and goes on when we do not wait any longer.
+///
+/// # Errors
+/// It is not there, cannot be started, or has not ended by then.
+pub fn ask(agent: Agent, machine: &Machine, limit: Duration) -> Result<(), NotAsked> {
+    let (_, renewal) = program(agent, machine)?;
+    let shown = agent.description().renew;
+    let _progress = Progress::begin(format!("waiting for `{shown}` to renew the login"));
+    match background::start(&[RENEW, agent.word()], environment(machine), limit) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NotAsked::TimeLimit {
+            program: shown,
+            limit,
+        }),
+        Err(error) => Err(NotAsked::Start {
+            program: renewal.program.into(),
+            error,
+        }),
+    }
+}
+
+/// Starts the process that asks the vendor's program.
+///
+/// # Errors
+/// It cannot be started.
+pub fn stay_behind(agent: Agent, machine: &Machine) -> io::Result<()> {
+    background::stay_behind(&[RENEW, agent.word()], environment(machine))
+}
+
+/// Asks the vendor's program, in a process that has nothing else to do, and
+/// waits for its end.
+///
+/// # Errors
+/// It is not there, or cannot be started.
+pub fn ask_and_stay(agent: Agent, machine: &Machine, uid: u32) -> Result<(), NotAsked> {
+    let until = Instant::now() + LIMIT;
+    let lock = lock_of(agent, machine, uid);
+    let mut waited = false;
+    let _lock = loop {
+        match lock.as_deref().map(Lock::try_take) {
+            Some(Ok(None)) if Instant::now() < until => {
+                waited = true;
+                std::thread::sleep(TICK);
+            }
+            // Whoever had it was asking for the same.
+            _ if waited => return Ok(()),
+            Some(Ok(lock)) => break lock,
+            None | Some(Err(_)) => break None,
+        }
+    };
+    let mut asking = Asking::begin(agent, machine)?;
+    while asking.ended().is_none() {
+        asking.wait();
+    }
+    Ok(())
+}
+
+/// The lock of whoever asks for a renewal of that login.
+fn lock_of(agent: Agent, machine: &Machine, uid: u32) -> Option<PathBuf> {
+    let origin = Origin::File(agent.description().credential_file.on(&machine.host()));
+    let logins = Logins::of_user(uid).ok()?;
+    Some(lock_in(logins.path(), id_of(agent, &origin).as_str()))
+}
+
+/// The same, of the login with this id.
+pub(super) fn lock_in(logins: &Path, id: &str) -> PathBuf {
+    logins.join(format!("{id}.renewing"))
+}
+
+/// The vendor's program as it is found on this machine.
+fn program(agent: Agent, machine: &Machine) -> Result<(PathBuf, Renewal), NotAsked> {
+    let renewal = agent.description().renewal;
+    let renewal = renewal.ok_or(NotAsked::Never(agent))?;
+    let program = find_program(renewal.program, &machine.host());
+    let program = program.ok_or(NotAsked::NotFound(renewal.program))?;
+    Ok((program, renewal))
+}
+
+/// What a vendor's program is given: where its files lie, and what leads it to
+/// its vendor. No credential, and nothing of a project.
+pub(super) fn environment(machine: &Machine) -> Vec<(OsString, OsString)> {
+    let mut variables = whole_environment(&machine.host());
+    variables.extend(network());
+    variables
+}
+
+/// What leads programs to their vendors, as this process has it.
+pub(super) fn network() -> impl Iterator<Item = (OsString, OsString)> {
+    let set = |name: &str| Some((name.into(), std::env::var_os(name)?));
+    NETWORK.into_iter().filter_map(set)
+}
+
+/// A vendor's program that is renewing a login.
+#[derive(Debug)]
+pub(super) struct Asking {
+    child: Child,
+    process: OwnedFd,
+    until: Instant,
+    told: bool,
+}
+
+impl Asking {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be started.
+    pub(super) fn begin(agent: Agent, machine: &Machine) -> Result<Self, NotAsked> {
+        let (program, renewal) = program(agent, machine)?;
+        let spawned = Command::new(&program)
+            .args(renewal.arguments)
+            .env_clear()
+            .envs(environment(machine))
+            .current_dir(machine.host().folder_for_programs())
+            .process_group(0)
+            .stdin(Stdio::null())
+            // It may tell whose account it is.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let start = |error| NotAsked::Start { program, error };
+        let mut child = match spawned {
+            Ok(child) => child,
+            Err(error) => return Err(start(error)),
+        };
+        match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+            Ok(process) => Ok(Self {
+                child,
+                process,
+                until: Instant::now() + LIMIT,
+                told: false,
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(start(error.into()))
+            }
+        }
+    }
+
+    /// What can be read once it has ended.
+    pub(super) fn process(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+
+    /// When [`Self::ended`] is to be asked again, if it has not ended by then.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// How it ended, once it has. When its time is over it is told to, and then
+    /// ended by force, with all that it had started.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        if !self.is_over() && Instant::now() >= self.until {
+            let signal = if self.told {
+                Signal::KILL
+            } else {
+                Signal::TERM
+            };
+            let _ = kill_process_group(self.group(), signal);
+            self.told = true;
+            self.until = Instant::now() + GRACE;
+        }
+        if !self.is_over() {
+            return None;
+        }
+        // It is not waited for yet, so the group is still its own.
+        let _ = kill_process_group(self.group(), Signal::KILL);
+        Some(match self.child.wait() {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        })
+    }
+
+    /// Waits until it has ended, or [`Self::ended`] has something to do.
+    fn wait(&self) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let left = self.until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).ok();
+        let _ = poll(
+            &mut [PollFd::new(&self.process, PollFlags::IN)],
+            left.as_ref(),
+        );
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn is_over(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.group()), options), Ok(None))
+    }
+}

@@ -1,0 +1,417 @@
+//! One login: what is published of it follows what lies on the host, and is
+//! renewed in time.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant, SystemTime};
+
+use jackin_oci_hook::published::LoginId;
+
+use super::places::Places;
+use super::{Now, Pace, Say};
+use crate::agent::Agent;
+use crate::agent::login::{Found, LOGGED_OUT};
+use crate::delivery::fingerprint;
+use crate::host::Host;
+use crate::live::lock::Lock;
+use crate::live::renew::{self, Asking};
+use crate::live::{
+    LoginFolder, Logins, Machine, Publication, Renewal, State, Trouble, from_millis, millis, timing,
+};
+
+/// How long is waited for another process that asks for the same renewal.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// A login that is kept up to date.
+#[derive(Debug)]
+pub(super) struct Login {
+    agent: Agent,
+    machine: Machine,
+    host: Host,
+    state: State,
+    /// Whether the state could not be written down.
+    unsaved: bool,
+    /// What lies on the host and is no login, and since when.
+    odd: Option<(Odd, Instant)>,
+    asking: Option<Asked>,
+    /// When the renewal is looked at again that another process asks for.
+    busy: Option<Instant>,
+}
+
+/// What lies on the host where a login should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Odd {
+    /// Nothing, or what a logout leaves behind.
+    LoggedOut,
+    /// Something that cannot be used; why.
+    Unusable(String),
+}
+
+/// The vendor's program that was asked, and the right to ask it.
+#[derive(Debug)]
+struct Asked {
+    program: Asking,
+    fingerprint: String,
+    #[expect(dead_code, reason = "held, not read")]
+    lock: Option<Lock>,
+}
+
+impl Login {
+    /// Begins with what is known of it; `None` when that is nothing.
+    pub(super) fn begin(folder: &LoginFolder) -> Option<Self> {
+        let state = folder.state()?;
+        Some(Self {
+            agent: Agent::from_word(&state.agent)?,
+            host: state.machine.host(),
+            machine: state.machine.clone(),
+            state,
+            unsaved: false,
+            odd: None,
+            asking: None,
+            busy: None,
+        })
+    }
+
+    /// The folders in which something happens before it changes.
+    pub(super) fn add_places(&self, places: &mut Places) {
+        let file = self.agent.description().credential_file;
+        let named = self.host.path_variable(file.variable);
+        let top = named.unwrap_or_else(|| self.host.home().to_owned());
+        places.add_way_to(&file.on(&self.host), &top);
+    }
+
+    /// Looks at it, and does what is to be done. It is renewed when it is
+    /// needed.
+    pub(super) fn look(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        needed: bool,
+        now: Now,
+        pace: &Pace,
+        say: &mut Say<'_>,
+    ) {
+        self.take_over(folder);
+        let asked = self.asked_before();
+        if let Err(error) = self.follow(folder, logins, now, pace, say) {
+            self.trouble(
+                format!("{} is not published: {error}", self.state.origin),
+                now,
+                say,
+            );
+        }
+        if let Some((fingerprint, ended)) = asked {
+            self.note_the_end(&fingerprint, &ended, say);
+        }
+        if needed {
+            self.renew_in_time(folder, logins, now, pace, say);
+        }
+        self.save(folder);
+    }
+
+    /// Takes over what others have written down of it.
+    fn take_over(&mut self, folder: &LoginFolder) {
+        if self.unsaved {
+            return;
+        }
+        let Some(state) = folder.state().filter(|state| *state != self.state) else {
+            return;
+        };
+        if state.machine != self.machine {
+            self.host = state.machine.host();
+            self.machine = state.machine.clone();
+        }
+        self.state = state;
+    }
+
+    /// Makes what is published what lies on the host.
+    fn follow(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        now: Now,
+        pace: &Pace,
+        say: &mut Say<'_>,
+    ) -> io::Result<()> {
+        let odd = match self.agent.host_login(&self.host) {
+            Ok(Found::Login(login)) => {
+                self.odd = None;
+                let mark = fingerprint::of(&login.content);
+                drop(login);
+                if self.is_published(folder, &mark) {
+                    self.all_is_well(say);
+                    return Ok(());
+                }
+                return self.publish(folder, logins, say);
+            }
+            Ok(Found::Missing(_)) => Odd::LoggedOut,
+            Ok(Found::Unusable { why, .. }) if why == LOGGED_OUT => Odd::LoggedOut,
+            Ok(Found::Unusable { origin, why }) => Odd::Unusable(format!("{origin} {why}")),
+            Err(error) => Odd::Unusable(error.to_string()),
+        };
+        if !self.has_lasted(&odd, now, pace) {
+            return Ok(());
+        }
+        match odd {
+            Odd::LoggedOut => self.withdraw(folder, logins, now, say),
+            Odd::Unusable(why) => {
+                self.trouble(why, now, say);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether that lies there for long enough: who writes in place empties a
+    /// file first.
+    fn has_lasted(&mut self, odd: &Odd, now: Now, pace: &Pace) -> bool {
+        let since = match &self.odd {
+            Some((known, since)) if known == odd => *since,
+            _ => {
+                self.odd = Some((odd.clone(), now.instant));
+                now.instant
+            }
+        };
+        now.instant.saturating_duration_since(since) >= pace.grace
+    }
+
+    fn is_published(&self, folder: &LoginFolder, mark: &str) -> bool {
+        let known = self.state.published.as_ref();
+        known.is_some_and(|known| known.fingerprint == mark) && folder.published().exists()
+    }
+
+    /// Publishes what lies on the host. It is read once more while nobody else
+    /// publishes: else the older of two could come last.
+    fn publish(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        say: &mut Say<'_>,
+    ) -> io::Result<()> {
+        let _lock = logins.lock()?;
+        let read = SystemTime::now();
+        let Ok(Found::Login(login)) = self.agent.host_login(&self.host) else {
+            // It has just changed again, which is looked at next.
+            return Ok(());
+        };
+        let publication = Publication::of(self.agent, &self.host, &login);
+        drop(login);
+        let former = self.state.published.clone();
+        folder.update(&publication, &self.machine, read)?;
+        let Some(state) = folder.state() else {
+            return Ok(());
+        };
+        self.state = state;
+        self.unsaved = false;
+        let account = |published: &Option<crate::live::Published>| {
+            published
+                .as_ref()
+                .and_then(|published| published.account.clone())
+        };
+        let (was, is) = (account(&former), account(&self.state.published));
+        if former.is_some() && was != is {
+            say(format!(
+                "{}: another account is logged in on the host",
+                self.agent
+            ));
+        }
+        say(format!("{}: published {}", self.agent, self.state.origin));
+        Ok(())
+    }
+
+    /// The host is logged out: so are those who follow.
+    fn withdraw(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        now: Now,
+        say: &mut Say<'_>,
+    ) -> io::Result<()> {
+        if self.state.logged_out.is_some() && !folder.published().exists() {
+            return Ok(());
+        }
+        let _lock = logins.lock()?;
+        folder.withdraw()?;
+        self.state.published = None;
+        self.state.logged_out = Some(millis(now.wall));
+        self.state.trouble = None;
+        self.state.renewal = None;
+        self.write(folder);
+        say(format!("{}: the host is logged out", self.agent));
+        Ok(())
+    }
+
+    fn all_is_well(&mut self, say: &mut Say<'_>) {
+        self.state.logged_out = None;
+        if self.state.trouble.take().is_some() {
+            say(format!("{}: all is well again", self.agent));
+        }
+    }
+
+    fn trouble(&mut self, what: String, now: Now, say: &mut Say<'_>) {
+        let known = self.state.trouble.as_ref();
+        if known.is_some_and(|known| known.what == what) {
+            return;
+        }
+        say(format!("{}: {what}", self.agent));
+        let since = known.map_or(millis(now.wall), |known| known.since);
+        self.state.trouble = Some(Trouble { what, since });
+    }
+
+    /// Asks the vendor's program, when it is time to.
+    fn renew_in_time(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        now: Now,
+        pace: &Pace,
+        say: &mut Say<'_>,
+    ) {
+        let is_due = |login: &Self| login.next_ask(now).is_some_and(|next| next <= now.wall);
+        if self.asking.is_some() || !is_due(self) {
+            return;
+        }
+        if self.busy.is_some_and(|busy| busy > now.instant) {
+            return;
+        }
+        let lock = match Lock::try_take(&lock_of(logins, folder.id())) {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => {
+                self.busy = Some(now.instant + BUSY);
+                return;
+            }
+            // As on a full file system. Nobody else can have it there, either.
+            Err(_) => None,
+        };
+        self.busy = None;
+        // Who had it before us may have asked for the same.
+        let followed = self.follow(folder, logins, now, pace, say);
+        if !is_due(self) {
+            return;
+        }
+        match followed {
+            Ok(()) => self.ask(folder, lock, now, say),
+            Err(_) => self.busy = Some(now.instant + BUSY),
+        }
+    }
+
+    fn ask(&mut self, folder: &LoginFolder, lock: Option<Lock>, now: Now, say: &mut Say<'_>) {
+        let Some(published) = &self.state.published else {
+            return;
+        };
+        let fingerprint = published.fingerprint.clone();
+        let former = self.state.renewal.take();
+        let former = former.filter(|former| former.fingerprint == fingerprint);
+        let attempts = former.map_or(1, |former| former.attempts.saturating_add(1));
+        self.state.renewal = Some(Renewal {
+            fingerprint: fingerprint.clone(),
+            attempts,
+            last: millis(now.wall),
+            next: None,
+            failed: None,
+        });
+        let next = self.next_ask(now).map(millis);
+        if let Some(renewal) = &mut self.state.renewal {
+            renewal.next = next;
+        }
+        // Before it is asked: whoever takes our place is not to ask again.
+        self.write(folder);
+        say(format!(
+            "{}: asking `{}` to renew the login",
+            self.agent,
+            self.what_renews()
+        ));
+        match Asking::begin(self.agent, &self.machine) {
+            Ok(program) => {
+                self.asking = Some(Asked {
+                    program,
+                    fingerprint,
+                    lock,
+                });
+            }
+            Err(error) => self.note_failure(&fingerprint, error.to_string(), say),
+        }
+    }
+
+    /// What was asked, if it has ended by now, and how it did.
+    fn asked_before(&mut self) -> Option<(String, String)> {
+        let asked = self.asking.as_mut()?;
+        let ended = asked.program.ended()?;
+        let asked = self.asking.take()?;
+        Some((asked.fingerprint, ended))
+    }
+
+    /// Judges what was asked by what lies on the host now.
+    fn note_the_end(&mut self, fingerprint: &str, ended: &str, say: &mut Say<'_>) {
+        let published = self.state.published.as_ref();
+        if published.is_some_and(|published| published.fingerprint == fingerprint) {
+            let program = self.what_renews();
+            let why = format!("`{program}` ended with {ended}, and the login is as it was");
+            self.note_failure(fingerprint, why, say);
+        }
+    }
+
+    fn note_failure(&mut self, fingerprint: &str, why: String, say: &mut Say<'_>) {
+        say(format!("{}: not renewed: {why}", self.agent));
+        let renewal = self.state.renewal.as_mut();
+        if let Some(renewal) = renewal.filter(|renewal| renewal.fingerprint == fingerprint) {
+            renewal.failed = Some(why);
+        }
+    }
+
+    fn what_renews(&self) -> &'static str {
+        self.agent.description().renew
+    }
+
+    /// When the vendor's program is to be asked; `None` when it is not, as
+    /// while the host's login cannot be read.
+    fn next_ask(&self, now: Now) -> Option<SystemTime> {
+        self.agent.description().renewal?;
+        let published = self
+            .state
+            .published
+            .as_ref()
+            .filter(|_| self.odd.is_none())?;
+        let next = timing::next(published, self.state.renewal.as_ref(), millis(now.wall))?;
+        from_millis(next)
+    }
+
+    /// Writes down what has changed.
+    fn save(&mut self, folder: &LoginFolder) {
+        if self.unsaved || folder.state().is_some_and(|known| known != self.state) {
+            self.write(folder);
+        }
+    }
+
+    fn write(&mut self, folder: &LoginFolder) {
+        let written = folder.write_state(&self.state);
+        if let Err(error) = &written {
+            tracing::debug!(%error, "a login's state is not written down");
+        }
+        self.unsaved = written.is_err();
+    }
+
+    /// When it is to be looked at again, by a clock that stands still while
+    /// the machine sleeps.
+    pub(super) fn again(&self, now: Now, pace: &Pace) -> Option<Instant> {
+        let odd = self.odd.as_ref().map(|(_, since)| *since + pace.grace);
+        // What has lasted has been seen to.
+        let odd = odd.filter(|lasting| *lasting > now.instant);
+        let asked = self.asking.as_ref().map(|asked| asked.program.until());
+        [odd, asked, self.busy].into_iter().flatten().min()
+    }
+
+    /// When it is to be renewed, by the clock on the wall.
+    pub(super) fn due(&self, now: Now) -> Option<SystemTime> {
+        let asks = self.asking.is_none() && self.busy.is_none();
+        self.next_ask(now).filter(|_| asks)
+    }
+
+    /// What can be read once the vendor's program has ended.
+    pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
+        self.asking.as_ref().map(|asked| asked.program.process())
+    }
+}
+
+fn lock_of(logins: &Logins, id: &LoginId) -> std::path::PathBuf {
+    renew::lock_in(logins.path(), id.as_str())
+}

@@ -1,0 +1,123 @@
+//! What wakes the watcher beside files and processes: signals, and a time by
+//! the clock on the wall.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+/// What ends the watcher.
+const END: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+
+/// What makes it look at its own program, and at everything else.
+pub(in crate::live) const LOOK: Signal = Signal::USR1;
+
+/// The signals that came.
+#[derive(Debug)]
+pub(in crate::live) struct Signals {
+    news: UnixStream,
+    end: Arc<AtomicBool>,
+    look: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Heeds them from now on, whatever this process was started to ignore.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(in crate::live) fn heed() -> io::Result<Self> {
+        let (news, writer) = UnixStream::pair()?;
+        news.set_nonblocking(true)?;
+        let signals = Self {
+            news,
+            end: Arc::default(),
+            look: Arc::default(),
+        };
+        let flags = END.map(|signal| (signal, &signals.end));
+        for (signal, flag) in flags.into_iter().chain([(LOOK, &signals.look)]) {
+            let number = signal.as_raw();
+            // The flag first: it is up by the time that the news is read.
+            signal_hook::flag::register(number, Arc::clone(flag))?;
+            signal_hook::low_level::pipe::register(number, writer.try_clone()?)?;
+        }
+        Ok(signals)
+    }
+
+    /// Whether the watcher is to end.
+    pub(super) fn end(&self) -> bool {
+        self.end.load(Ordering::SeqCst)
+    }
+
+    /// Whether it is to look at its own program, since that was asked last.
+    pub(super) fn look(&self) -> bool {
+        self.look.swap(false, Ordering::SeqCst)
+    }
+
+    /// Forgets that there was news.
+    pub(super) fn take_in(&self) {
+        while matches!((&self.news).read(&mut [0; 64]), Ok(count) if count > 0) {}
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.news.as_fd()
+    }
+}
+
+/// An alarm by the clock on the wall, which goes off when that is put, too, and
+/// after a suspend.
+#[derive(Debug)]
+pub(super) struct Alarm(OwnedFd);
+
+impl Alarm {
+    /// One that is not set.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(super) fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let alarm = timerfd_create(TimerfdClockId::Realtime, flags)?;
+        Ok(Self(alarm))
+    }
+
+    /// Sets it to a time, and forgets that it went off.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(super) fn set(&self, at: SystemTime) -> io::Result<()> {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Nought would turn it off.
+        let since = since.max(Duration::from_nanos(1));
+        let time = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: Timespec::try_from(since).map_err(io::Error::other)?,
+        };
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(&self.0, flags, &time)?;
+        Ok(())
+    }
+
+    /// Forgets that it went off.
+    pub(super) fn take_in(&self) {
+        // Or that the clock was put, which is an error to read of.
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
