@@ -2,7 +2,7 @@
 //! with one, and a record of what was asked and by whom.
 
 mod amp;
-mod anthropic;
+pub(crate) mod anthropic;
 mod openai;
 
 use std::collections::BTreeMap;

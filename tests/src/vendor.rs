@@ -1,6 +1,9 @@
 //! A stand-in for the hosts that mint and check Claude's tokens, behind a proxy
 //! that every name leads to: `claude` knows their names, and asks no others.
 
+mod ledger;
+mod service;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -23,6 +26,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 
 use crate::http::{self, Request, Response};
 
+pub use ledger::{Ledger, Login, Refusal, Reuse, Worth};
+pub use service::ASKER;
+
 /// The names that the stand-in's certificate is for.
 const NAMES: [&str; 4] = [
     "platform.claude.com",
@@ -31,8 +37,19 @@ const NAMES: [&str; 4] = [
     "api.anthropic.com",
 ];
 
+/// Where tokens are minted and renewed.
+const TOKENS: &str = "POST platform.claude.com/v1/oauth/token";
+
 /// The longest first line of a connection that is read, in bytes.
 const LONGEST_LINE: u64 = 4096;
+
+/// What the token endpoint gives out.
+enum Minted {
+    /// This token, whoever asks.
+    Always(String),
+    /// What the books say.
+    By(Arc<Ledger>),
+}
 
 /// The stand-in; it ends with the process.
 pub struct Vendor {
@@ -42,8 +59,7 @@ pub struct Vendor {
 }
 
 struct Shared {
-    /// What is minted.
-    token: String,
+    minted: Minted,
     /// The status by which a token is answered.
     status: AtomicU16,
     /// The methods, hosts and paths that were asked, in order.
@@ -56,8 +72,18 @@ impl Vendor {
     /// Starts to serve on the loopback interface. What a program needs to trust
     /// it is written to a file in `folder`.
     pub fn start(token: &str, folder: &Path) -> Result<Self> {
+        Self::minting(Minted::Always(token.to_owned()), folder)
+    }
+
+    /// The same for logins that come to an end and are renewed: a token is
+    /// worth what the books say, and messages are answered.
+    pub fn with_ledger(ledger: &Arc<Ledger>, folder: &Path) -> Result<Self> {
+        Self::minting(Minted::By(Arc::clone(ledger)), folder)
+    }
+
+    fn minting(minted: Minted, folder: &Path) -> Result<Self> {
         let shared = Arc::new(Shared {
-            token: token.to_owned(),
+            minted,
             status: AtomicU16::new(200),
             asked: Mutex::default(),
             bearers: Mutex::default(),
@@ -186,15 +212,30 @@ fn answer(host: &str, request: &Request, shared: &Shared) -> Response {
     if let Some(bearer) = bearer {
         note(&shared.bearers, bearer);
     }
+    let token = match &shared.minted {
+        Minted::Always(token) => token,
+        Minted::By(ledger) => return service::answer(&asked, bearer, request, ledger),
+    };
     let (status, body) = match (asked.as_str(), shared.status.load(Ordering::Relaxed)) {
-        ("POST platform.claude.com/v1/oauth/token", _) => (200, minted(&shared.token)),
+        (TOKENS, _) => (200, minted(token)),
         (_, status @ 400..) if bearer.is_some() => (status, error("authentication_error")),
-        ("GET api.anthropic.com/api/claude_code/policy_limits", _) => {
+        (asked, _) => of_any(asked),
+    };
+    json_response(status, &body)
+}
+
+/// The answer to what is the same for everybody.
+fn of_any(asked: &str) -> (u16, Value) {
+    match asked {
+        "GET api.anthropic.com/api/claude_code/policy_limits" => {
             (200, json!({ "restrictions": {} }))
         }
-        (asked, _) if asked.ends_with("/api/hello") => (200, json!({})),
+        asked if asked.ends_with("/api/hello") => (200, json!({})),
         _ => (404, error("not_found_error")),
-    };
+    }
+}
+
+fn json_response(status: u16, body: &Value) -> Response {
     http::response(status, "application/json", Bytes::from(body.to_string())).unwrap_or_default()
 }
 

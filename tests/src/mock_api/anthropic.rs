@@ -6,7 +6,7 @@ use super::{ANSWER, answer, events};
 use crate::http::Response;
 
 /// The answer to `POST /v1/messages`, streamed where that was asked for.
-pub(super) fn message(request: &Value) -> Response {
+pub(crate) fn message(request: &Value) -> Response {
     if request["stream"] == true {
         stream(request)
     } else {
