@@ -23,6 +23,7 @@ use crate::auth::scope::Cell;
 use crate::config::{Config, Value};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::live::Publication;
 use crate::source::{self, Shell, Source, SourceError, Wanted};
 use crate::token::known::Delivered;
 
@@ -70,6 +71,8 @@ pub struct Prepared {
     pub logins: BTreeMap<String, String>,
     /// What each agent's login is, for the launch's record: no secret.
     pub provided: Vec<Provided>,
+    /// The logins that the container follows, to be published before it comes.
+    pub live: Vec<Publication>,
     /// Claude's long-lived token, if that is what it is given.
     pub token: Option<Delivered>,
 }
@@ -311,6 +314,7 @@ impl Prepared {
         let agent = chosen.auth_mode.agent().word().to_owned();
         self.logins
             .extend(login.fingerprint.map(|fingerprint| (agent, fingerprint)));
+        self.live.extend(login.live);
         self.token = self.token.take().or(login.token.map(|token| *token));
         append(&mut self.payload, login.payload);
         self.lines.push(login.line);

@@ -74,12 +74,23 @@ impl Staged {
     }
 }
 
-/// Stages a ticket, and sweeps those of this user that have ended.
+/// A ticket's id.
+///
+/// # Errors
+/// The system gives no random bits.
+pub fn draw_id() -> Result<TicketId, Failure> {
+    let mut bits = [0; 16];
+    fill_randomly(&mut bits).map_err(|error| failed("draw a ticket's id", &error))?;
+    Ok(TicketId::from_random(bits))
+}
+
+/// Stages a ticket of this id, and sweeps those of this user that have ended.
 ///
 /// # Errors
 /// There is no folder on tmpfs for it, or it cannot be written there.
 pub fn stage(
     folder: &TicketFolder,
+    id: TicketId,
     payload: Payload,
     request: Option<Box<RawValue>>,
     terms: Terms,
@@ -87,11 +98,9 @@ pub fn stage(
 ) -> Result<Staged, Failure> {
     let now = seconds(now);
     sweep(folder.path(), now);
-    let mut bits = [0; 16];
-    fill_randomly(&mut bits).map_err(|error| failed("draw a ticket's id", &error))?;
     let ticket = Ticket {
         schema: SCHEMA,
-        id: TicketId::from_random(bits),
+        id,
         owner: folder.owner(),
         issued: now,
         expires: now + terms.lifetime.as_secs(),
@@ -219,6 +228,7 @@ mod tests {
         let now = SystemTime::now();
         let staged = stage(
             &folder,
+            draw_id().unwrap(),
             Payload::default(),
             None,
             Terms::of_image("img:1"),
@@ -248,7 +258,8 @@ mod tests {
                 lifetime: Duration::from_secs(lifetime),
                 ..Terms::of_image("img")
             };
-            stage(&folder, Payload::default(), None, terms, now).unwrap()
+            let id = draw_id().unwrap();
+            stage(&folder, id, Payload::default(), None, terms, now).unwrap()
         };
         staged(10, now);
         staged(20_000, now);

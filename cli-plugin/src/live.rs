@@ -20,6 +20,7 @@ pub mod watcher;
 
 use std::time::SystemTime;
 
+use jackin_oci_hook::payload::{Delivery, Payload};
 use jackin_oci_hook::published::LoginId;
 use jackin_oci_hook::secret::Secret;
 use sha2::{Digest, Sha256};
@@ -63,6 +64,34 @@ impl Publication {
     }
 }
 
+/// Has a container follow `login` where its payload brings the credential file
+/// of `agent`.
+pub fn follow(payload: &mut Payload, agent: Agent, login: &LoginId) {
+    let place = agent.description().credential_file.in_container();
+    for file in payload.files.iter_mut().filter(|file| file.place == place) {
+        if let Delivery::Bind { content } = &mut file.delivery {
+            let content = std::mem::take(content);
+            let login = login.clone();
+            file.delivery = Delivery::Live { login, content };
+        }
+    }
+}
+
+/// Gives a container a copy of a login that it would follow.
+pub fn copy_instead(payload: &mut Payload, login: &LoginId) {
+    for file in &mut payload.files {
+        if let Delivery::Live {
+            login: followed,
+            content,
+        } = &mut file.delivery
+            && followed == login
+        {
+            let content = std::mem::take(content);
+            file.delivery = Delivery::Bind { content };
+        }
+    }
+}
+
 /// The id of the login of `agent` that lies at `origin`.
 pub fn id_of(agent: Agent, origin: &Origin) -> LoginId {
     let digest = Sha256::digest(format!("{agent}\0{origin:?}"));
@@ -74,6 +103,28 @@ pub fn id_of(agent: Agent, origin: &Origin) -> LoginId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_is_followed_or_copied_in_the_same_place_with_the_same_bytes() {
+        let setting = crate::agent::login::Setting::default();
+        for agent in Agent::ALL {
+            let payload = || agent.with_file(Secret::new("canary".to_owned()), &setting);
+            let (copied, mut followed) = (payload(), payload());
+            let id = id_of(agent, &Origin::File("/h/x".into()));
+            follow(&mut followed, agent, &id);
+            let live = followed.files.iter().filter(|file| match &file.delivery {
+                Delivery::Live { login, content } => *login == id && content.expose() == "canary",
+                _ => false,
+            });
+            assert_eq!(live.count(), 1, "{agent}");
+            let other = id_of(agent, &Origin::File("/h/y".into()));
+            let before = followed.clone();
+            copy_instead(&mut followed, &other);
+            assert_eq!(followed, before, "{agent}");
+            copy_instead(&mut followed, &id);
+            assert_eq!(followed, copied, "{agent}");
+        }
+    }
 
     #[test]
     fn a_login_has_the_same_id_each_time_and_no_other_login_has_it() {

@@ -11,6 +11,7 @@ use crate::engine::{Endpoint, connect, here};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::launch::{Container, LaunchFolder, containers_of, remove_all};
+use crate::live::Logins;
 use crate::plugin::global_flags::GlobalFlags;
 
 /// Stop and remove the containers of a role
@@ -73,11 +74,15 @@ pub(super) fn remove(
     containers: &[Container],
 ) -> Result<(), Failure> {
     let launches = LaunchFolder::of_user(host.uid()).ok();
+    let logins = Logins::of_user(host.uid()).ok();
     let failed = remove_all(endpoint, containers, |done| {
         // A reader that has gone is no reason to stop.
         let _ = writeln!(std::io::stdout(), "removed container {}", done.name);
         if let Some(launches) = &launches {
             launches.remove(&done.launch);
+        }
+        if let Some(logins) = &logins {
+            logins.drop_lease(&done.id);
         }
     });
     if failed.is_empty() {

@@ -2,12 +2,14 @@
 //! is written down of it, and the hand-off.
 
 mod neighbours;
+mod publish;
 pub(super) mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use jackin_oci_hook::folder::candidates;
+use jackin_oci_hook::ticket::TicketId;
 
 use crate::agent::Agent;
 use crate::auth::scope::Cell;
@@ -18,9 +20,11 @@ use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, Terms, TicketFolder};
 use crate::host::Host;
 use crate::launch::{LaunchFolder, LaunchId, Login, Record};
+use crate::live::{Logins, Wanted};
 use crate::request::{Request, Subject};
 use crate::source::Shell;
 use crate::terminal;
+pub(super) use publish::publish;
 
 /// What decides about a container's logins.
 #[derive(Debug, Clone, Copy)]
@@ -110,11 +114,20 @@ pub(super) fn launch_id() -> Result<LaunchId, Failure> {
     })
 }
 
-/// Where one user's tickets are issued, and launches written down.
+/// Where one user's tickets are issued, their logins published, and launches
+/// written down.
 #[derive(Debug)]
 pub(super) struct Counter {
     pub(super) tickets: TicketFolder,
     launches: Result<LaunchFolder, Failure>,
+    logins: Result<Logins, Failure>,
+}
+
+/// A ticket that is to be issued: what its containers follow is published.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    id: TicketId,
+    terms: Terms,
 }
 
 impl Counter {
@@ -124,8 +137,11 @@ impl Counter {
     /// There is no folder in memory for tickets that is the user's alone.
     pub(super) fn open(uid: u32) -> Result<Self, Failure> {
         let tickets = TicketFolder::open(&candidates(uid), uid)?;
-        let launches = LaunchFolder::beside(&tickets);
-        Ok(Self { tickets, launches })
+        Ok(Self {
+            launches: LaunchFolder::beside(&tickets),
+            logins: Logins::beside(&tickets),
+            tickets,
+        })
     }
 
     /// Warns of other containers on `engine` with the same logins.
@@ -161,21 +177,62 @@ impl Counter {
         }
     }
 
+    /// Publishes what the ticket's containers follow, which was read on `host`
+    /// at `read` or later. What cannot be published is given as a copy.
+    ///
+    /// # Errors
+    /// The system gives no random bits.
+    pub(super) fn reserve(
+        &self,
+        prepared: &mut Prepared,
+        host: &Host,
+        terms: Terms,
+        read: SystemTime,
+    ) -> Result<Reserved, Failure> {
+        let id = handoff::draw_id()?;
+        let expires = SystemTime::now() + terms.lifetime;
+        let wanted = Wanted::of_ticket(id.as_str(), expires);
+        let logins = self.logins.as_ref();
+        for warning in publish(logins, prepared, host, &wanted, read) {
+            terminal::show_warning(&warning);
+        }
+        Ok(Reserved { id, terms })
+    }
+
     /// Stages the ticket.
     ///
     /// # Errors
     /// It cannot be written.
     pub(super) fn stage(
         &self,
+        reserved: Reserved,
         prepared: Prepared,
         request: &Request,
-        terms: Terms,
     ) -> Result<Staged, Failure> {
-        let request = request.to_raw().map_err(|error| {
+        let Reserved { id, terms } = reserved;
+        let raw = request.to_raw().map_err(|error| {
             let message = format!("failed to write down the request: {error}");
             Failure::new(Kind::Configuration, message)
-        })?;
+        });
         let now = SystemTime::now();
-        handoff::stage(&self.tickets, prepared.payload, Some(request), terms, now)
+        let (tickets, name) = (&self.tickets, id.clone());
+        let staged = raw.and_then(|request| {
+            handoff::stage(tickets, id, prepared.payload, Some(request), terms, now)
+        });
+        staged.inspect_err(|_| self.nobody_comes(&name))
+    }
+
+    /// Takes a ticket back with which no container will come.
+    pub(super) fn take_back(&self, staged: Staged) {
+        let id = staged.handle.id.clone();
+        staged.withdraw();
+        self.nobody_comes(&id);
+    }
+
+    /// No container comes with a ticket any more.
+    pub(super) fn nobody_comes(&self, ticket: &TicketId) {
+        if let Ok(logins) = &self.logins {
+            logins.drop_wanted(ticket.as_str());
+        }
     }
 }

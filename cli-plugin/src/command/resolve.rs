@@ -10,11 +10,13 @@ use zeroize::Zeroizing;
 
 use crate::agent::Agent;
 use crate::auth::scope::Cell;
+use crate::command::issue::publish;
 use crate::config::{self, Config};
 use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 use crate::launch::{LaunchFolder, LaunchId, Login};
+use crate::live::{Logins, Wanted};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::{Request, Subject};
 use crate::source::Shell;
@@ -122,7 +124,7 @@ fn payload(
     now: SystemTime,
 ) -> Result<Resolved, Failure> {
     let agents = agents(&request, config)?;
-    let prepared = delivery::prepare(Circumstances {
+    let mut prepared = delivery::prepare(Circumstances {
         config,
         cell: Cell {
             workspace: request.workspace.as_deref(),
@@ -137,7 +139,13 @@ fn payload(
         shell,
         now,
     })?;
-    keep_up(&request.launch, &prepared, host.uid());
+    if !prepared.live.is_empty() {
+        let wanted = Wanted::of_resolution(request.launch.as_str(), SystemTime::now());
+        let logins = Logins::of_user(host.uid());
+        let warnings = publish(logins.as_ref(), &mut prepared, host, &wanted, now);
+        prepared.warnings.extend(warnings);
+    }
+    keep_up(&request.launch, &prepared, host.uid(), now);
     request.modes = prepared.mode_words();
     request.logins = prepared.logins;
     request.sources = prepared.sources;
@@ -180,7 +188,7 @@ fn agents(request: &Request, config: &Config) -> Result<Vec<Agent>, Failure> {
 
 /// Takes down what the container is given from now on. It is for people: a
 /// restart does not fail for it.
-fn keep_up(launch: &LaunchId, prepared: &Prepared, uid: u32) {
+fn keep_up(launch: &LaunchId, prepared: &Prepared, uid: u32, now: SystemTime) {
     let Ok(folder) = LaunchFolder::of_user(uid) else {
         return;
     };
@@ -188,7 +196,8 @@ fn keep_up(launch: &LaunchId, prepared: &Prepared, uid: u32) {
     let Some(mut record) = folder.read(launch) else {
         return;
     };
-    record.agents = prepared.provided.iter().map(Login::from).collect();
+    let logins = prepared.provided.iter().map(Login::from);
+    record.agents = logins.map(|login| login.given_at(now)).collect();
     if let Err(error) = folder.write(&record) {
         tracing::debug!(%error, %launch, "failed to update the launch's record");
     }

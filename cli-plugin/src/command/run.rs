@@ -120,18 +120,19 @@ fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
     watch.map_or(Ok(()), TokenWatch::conclude)?;
     let counter = Counter::open(launch.host.uid())?;
     let id = launch_id()?;
+    let terms = Terms::of_image(&launch.subject.image);
+    let reserved = counter.reserve(&mut prepared, &launch.host, terms, now)?;
     counter.warn_of_neighbours(&engine, &prepared.provided, now);
     counter.write_down(&order.record(&prepared, &id, &engine, now));
     let request = order.request(&prepared, &id);
-    let terms = Terms::of_image(&launch.subject.image);
-    let staged = counter.stage(prepared, &request, terms)?;
+    let staged = counter.stage(reserved, prepared, &request)?;
     let handle = staged.handle.expose();
     let labels = launch.labels(id.as_str());
     let line = launch.docker_line(&handle, handle_by, &labels);
     let (arguments, variables) = (line.arguments(), line.variables());
     let failure =
         program::become_docker(&launch.docker, &arguments, &variables, Some(staged.path()));
-    staged.withdraw();
+    counter.take_back(staged);
     counter.forget(&id);
     Err(failure)
 }

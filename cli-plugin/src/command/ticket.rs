@@ -157,6 +157,7 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
         counter.warn_of_neighbours(engine, &prepared.provided, now);
     }
     let id = launch_id()?;
+    let reserved = counter.reserve(&mut prepared, &decided.host, decided.terms(), now)?;
     let modes = prepared.mode_words();
     let record = output.engine_to_be_labelled().map(|engine| {
         let mut record = order.record(&prepared, &id, engine, now);
@@ -164,7 +165,7 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
         record
     });
     let request = order.request(&prepared, &id);
-    let staged = counter.stage(prepared, &request, decided.terms())?;
+    let staged = counter.stage(reserved, prepared, &request)?;
     if let Some(record) = record {
         counter.write_down(&record);
     }
@@ -175,11 +176,11 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
     };
     if let Err(failure) = told {
         // Nobody knows its handle.
-        staged.withdraw();
+        counter.take_back(staged);
         counter.forget(&id);
         return Err(failure);
     }
-    output.take_back_the_former(&counter.tickets)?;
+    output.take_back_the_former(&counter)?;
     Ok(ExitCode::SUCCESS)
 }
 

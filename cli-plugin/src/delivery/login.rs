@@ -13,6 +13,7 @@ use crate::agent::{Agent, claude, opencode};
 use crate::auth::credential::{self, Credential, Need, Search};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
+use crate::live::Publication;
 use crate::mounted;
 use crate::source::{Shell, Source, SourceError, Wanted};
 use crate::span;
@@ -28,6 +29,8 @@ pub(super) struct Login {
     pub(super) source: Option<String>,
     /// The host's login that is forwarded.
     pub(super) session: Option<Session>,
+    /// What is to be published for the container to follow.
+    pub(super) live: Option<Publication>,
     /// The fingerprint of the host's login, for the next start.
     pub(super) fingerprint: Option<String>,
     /// Claude's long-lived token, if it is one.
@@ -46,6 +49,7 @@ impl Login {
             warnings: Vec::new(),
             source: None,
             session: None,
+            live: None,
             fingerprint: None,
             token: None,
         }
@@ -112,7 +116,7 @@ pub fn tell_end(lines: &mut [AuthLine], ends: SystemTime, now: SystemTime) {
 #[derive(Debug)]
 pub(super) enum Plan<'a> {
     /// Nothing more.
-    Settled(Login),
+    Settled(Box<Login>),
     /// A credential is to be read.
     Search(Search<'a>),
 }
@@ -126,16 +130,16 @@ pub(super) fn plan<'a>(
     if chosen.auth_mode.mode() == Mode::Ignore {
         let text = format!("none (manual login required){}", from(chosen));
         let login = Login::new(agent, Payload::default(), text, Outlook::LeftAlone);
-        return Ok(Plan::Settled(login));
+        return Ok(Plan::Settled(Box::new(login)));
     }
     let Some(need) = Need::of(circumstances.config, circumstances.cell, chosen.auth_mode) else {
-        return session::login(circumstances, chosen).map(Plan::Settled);
+        return session::login(circumstances, chosen).map(|login| Plan::Settled(Box::new(login)));
     };
     // A key that its agent reads from a file alone is still to be had.
     let by_variable = need.variable.filter(|_| agent.takes_key_by_variable());
     if let Some(variable) = by_variable.filter(|name| circumstances.given.contains(*name)) {
         let login = given(circumstances, chosen, variable)?;
-        return Ok(Plan::Settled(login));
+        return Ok(Plan::Settled(Box::new(login)));
     }
     let search = Search::new(circumstances.config, circumstances.cell, chosen, need);
     Ok(Plan::Search(search))
@@ -164,7 +168,7 @@ impl Plan<'_> {
         read: &mut impl Iterator<Item = Result<SecretString, SourceError>>,
     ) -> Result<Login, Failure> {
         let search = match self {
-            Self::Settled(login) => return Ok(login),
+            Self::Settled(login) => return Ok(*login),
             Self::Search(search) => search,
         };
         let written = search.deciding().map(|(_, value)| &value.written);

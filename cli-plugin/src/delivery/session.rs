@@ -11,7 +11,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use jackin_oci_hook::payload::Payload;
+use jackin_oci_hook::payload::{Delivery, Payload};
+use jackin_oci_hook::published::LoginId;
 use jackin_oci_hook::secret::Secret;
 
 use super::login::{AuthLine, Login, Outlook, from};
@@ -20,6 +21,7 @@ use crate::agent::Agent;
 use crate::agent::login::{FileLogin, Found, HostLogin, Origin};
 use crate::auth::mode::{ChosenMode, Mode};
 use crate::failure::{Failure, Kind};
+use crate::live::{self, Publication};
 use crate::source::Shell;
 use crate::span;
 
@@ -30,6 +32,10 @@ pub struct Session {
     pub origin: Origin,
     /// When it ends; `None` when it does not, or does not say.
     pub ends: Option<SystemTime>,
+    /// The login that the container follows; `None` when it has a copy.
+    pub follows: Option<LoginId>,
+    /// By what its account is known again.
+    pub account: Option<String>,
 }
 
 /// The largest file of a container's that is looked at, in bytes: as much as
@@ -92,6 +98,8 @@ pub(super) fn last(circumstances: &Circumstances<'_>, chosen: &ChosenMode) -> Op
 struct Own<'a> {
     content: &'a Secret,
     login: FileLogin,
+    /// The login that it followed, and so has nothing of its own.
+    followed: Option<&'a LoginId>,
 }
 
 /// What the container has by now, if it had a login of this mode's before.
@@ -101,21 +109,36 @@ fn own<'a>(circumstances: &Circumstances<'a>, agent: Agent) -> Option<Own<'a>> {
         return None;
     };
     let mode = circumstances.modes_at_launch.get(agent.word())?;
-    let content = bound(payload, agent).filter(|_| mode == Mode::Sync.word())?;
+    let delivery = delivery(payload, agent).filter(|_| mode == Mode::Sync.word())?;
+    let content = delivery.secret()?;
+    let followed = match delivery {
+        Delivery::Live { login, .. } => Some(login),
+        _ => None,
+    };
     // It comes from inside the container, and may be anything.
     if content.expose().len() > OWN_LIMIT {
         return None;
     }
     let login = agent.login_in(content.expose().as_bytes()).ok()?;
     let of_use = login.is_of_use(circumstances.now);
-    of_use.then_some(Own { content, login })
+    of_use.then_some(Own {
+        content,
+        login,
+        followed,
+    })
 }
 
 /// What was bound in the place of an agent's credential file.
 pub(super) fn bound(payload: &Payload, agent: Agent) -> Option<&Secret> {
+    delivery(payload, agent)?.secret()
+}
+
+/// How the secret in the place of an agent's credential file came there.
+fn delivery(payload: &Payload, agent: Agent) -> Option<&Delivery> {
     let place = agent.description().credential_file.in_container();
-    let mut files = payload.files.iter().filter(|file| file.place == place);
-    files.find_map(|file| file.delivery.secret())
+    let files = payload.files.iter().filter(|file| file.place == place);
+    let mut deliveries = files.map(|file| &file.delivery);
+    deliveries.find(|delivery| delivery.secret().is_some())
 }
 
 impl Own<'_> {
@@ -123,7 +146,7 @@ impl Own<'_> {
     /// what the host had when the container was started last.
     fn is_newer(&self, host: &HostLogin, last: Option<&str>) -> bool {
         let was = |content: &Secret| last.is_some_and(|last| fingerprint::of(content) == last);
-        if was(self.content) {
+        if self.followed.is_some() || was(self.content) {
             return false;
         }
         if was(&host.content) {
@@ -136,13 +159,17 @@ impl Own<'_> {
 
 fn forwarded(circumstances: &Circumstances<'_>, chosen: &ChosenMode, host: HostLogin) -> Login {
     let agent = chosen.auth_mode.agent();
+    let publication = Publication::of(agent, circumstances.host, &host);
     let session = Session {
         origin: host.origin.clone(),
         ends: host.expires,
+        follows: Some(publication.id.clone()),
+        account: publication.account.clone(),
     };
     let seen = fingerprint::of(&host.content);
     let setting = circumstances.setting(agent);
-    let payload = agent.sync(host, circumstances.host, &setting);
+    let mut payload = agent.sync(host, circumstances.host, &setting);
+    live::follow(&mut payload, agent, &publication.id);
     let text = format!("forwarded host session (sync){}", from(chosen));
     let mut login = Login::new(agent, payload, text, Outlook::LoggedIn);
     login.source = Some(session.origin.to_string());
@@ -151,6 +178,7 @@ fn forwarded(circumstances: &Circumstances<'_>, chosen: &ChosenMode, host: HostL
         tell_its_end(&mut login, agent, ends, circumstances.now);
     }
     login.session = Some(session);
+    login.live = Some(publication);
     login
 }
 
@@ -187,7 +215,11 @@ fn kept(
 ) -> Login {
     let agent = chosen.auth_mode.agent();
     let setting = circumstances.setting(agent);
-    let payload = agent.with_file(own.content.clone(), &setting);
+    let mut payload = agent.with_file(own.content.clone(), &setting);
+    if let Some(login) = own.followed {
+        // It goes on to follow, and has what comes to be there.
+        live::follow(&mut payload, agent, login);
+    }
     let text = format!("the container's own session is kept (sync){}", from(chosen));
     let mut login = Login::new(agent, payload, text, Outlook::LoggedIn);
     login.source = Some("the container's own session".to_owned());

@@ -2,7 +2,8 @@
 //! that no container came for, and passes on docker's wish to stop.
 //!
 //! A `docker run` that fails early, or that is interrupted while it pulls,
-//! leaves its ticket unredeemed. Once it has ended nobody can come for it.
+//! leaves its ticket unredeemed. Once it has ended nobody can come for it, and
+//! the logins in it are kept up to date for those alone who follow them.
 //!
 //! From version 25 on docker does not signal a plugin that has no terminal:
 //! it closes the socket it gave the plugin, and expects the plugin to end
@@ -10,6 +11,7 @@
 //! not know that socket, so a small process of ours keeps it and signals
 //! `docker run`, which hands the signal on to the container.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -20,7 +22,11 @@ use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{PidfdFlags, Signal, getpid, getppid, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    PidfdFlags, Signal, geteuid, getpid, getppid, pidfd_open, pidfd_send_signal,
+};
+
+use crate::live::Logins;
 
 /// The verb by which the relay is started.
 pub const VERB: &str = "relay";
@@ -74,9 +80,19 @@ pub fn run(pid: i32) -> io::Result<()> {
     }
     if let Some(ticket) = std::env::var_os(TICKET).map(PathBuf::from) {
         // One that is not there was redeemed.
-        let _ = std::fs::remove_file(ticket);
+        let _ = std::fs::remove_file(&ticket);
+        expect_nobody(&ticket);
     }
     Ok(())
+}
+
+/// Nobody comes for published logins any more with the ticket in this file.
+fn expect_nobody(ticket: &Path) {
+    let logins = Logins::of_user(geteuid().as_raw());
+    let name = ticket.file_name().and_then(OsStr::to_str);
+    if let (Ok(logins), Some(name)) = (logins, name) {
+        logins.drop_wanted(name);
+    }
 }
 
 /// The process `pid`, if it is our parent: one that is not has ended, and its

@@ -51,7 +51,8 @@ impl Marker {
         let payload = self.payload(variable).map_err(|error| {
             Failure::new(Kind::Internal, format!("cannot write a check: {error}"))
         })?;
-        handoff::stage(&folder, payload, None, terms, SystemTime::now())
+        let id = handoff::draw_id()?;
+        handoff::stage(&folder, id, payload, None, terms, SystemTime::now())
     }
 
     fn payload(&self, variable: bool) -> Result<Payload, InvalidPayload> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jackin_oci_hook::file::in_memory;
 use jackin_oci_hook::folder::{TICKETS, candidates};
 use jackin_oci_hook::standing::Standing;
-use jackin_oci_hook::ticket::{MAX_SIZE, Ticket};
+use jackin_oci_hook::ticket::{MAX_SIZE, Ticket, TicketId};
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
@@ -75,17 +75,16 @@ impl TicketFolder {
         Ok(folder)
     }
 
-    /// Takes back the tickets in it whose request is one of `those`; how many.
-    pub fn withdraw_those(&self, those: impl Fn(&Request) -> bool) -> usize {
+    /// Takes back the tickets in it whose request is one of `those`.
+    pub fn withdraw_those(&self, those: impl Fn(&Request) -> bool) -> Vec<TicketId> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let meant = entries.filter(|entry| {
-            let ticket = read_ticket(&entry.path());
-            let request = ticket.and_then(|ticket| Request::from_raw(&ticket.request?).ok());
-            request.is_some_and(|one| those(&one))
+        let meant = entries.filter_map(|entry| {
+            let ticket = read_ticket(&entry.path())?;
+            let request = Request::from_raw(&ticket.request?).ok()?;
+            let withdrawn = those(&request) && fs::remove_file(entry.path()).is_ok();
+            withdrawn.then_some(ticket.id)
         });
-        meant
-            .filter(|entry| fs::remove_file(entry.path()).is_ok())
-            .count()
+        meant.collect()
     }
 
     /// The user's id.

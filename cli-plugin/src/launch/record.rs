@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jackin_oci_hook::published::LoginId;
 use serde::{Deserialize, Serialize};
 
 use super::LaunchId;
@@ -53,6 +54,16 @@ pub struct Login {
     /// When that login ends, in seconds since 1970; `None` when it does not,
     /// or does not say.
     pub ends: Option<u64>,
+    /// The login that it follows; `None` when it has a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<LoginId>,
+    /// By what the account of the login is known again that was forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it was given this, in seconds since 1970; `None` when the launch
+    /// was the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<u64>,
 }
 
 impl Record {
@@ -91,6 +102,13 @@ impl Record {
 }
 
 impl Login {
+    /// The same, given at a later start.
+    #[must_use]
+    pub fn given_at(self, time: SystemTime) -> Self {
+        let given = Some(seconds(time));
+        Self { given, ..self }
+    }
+
     /// When the forwarded login ends.
     pub fn ends(&self) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.ends?))
@@ -108,6 +126,9 @@ impl From<&Provided> for Login {
             source: provided.source.clone(),
             origin: session.map(|session| session.origin.to_string()),
             ends: session.and_then(|session| session.ends).map(seconds),
+            follows: session.and_then(|session| session.follows.clone()),
+            account: session.and_then(|session| session.account.clone()),
+            given: None,
         }
     }
 }

@@ -134,6 +134,19 @@ impl TestEnvironment {
         folder.expect("a launch made it").join("launches")
     }
 
+    /// The folder of published logins.
+    pub(crate) fn logins(&self) -> PathBuf {
+        self.launches().with_file_name("logins")
+    }
+
+    /// The folder of the only login that is published.
+    pub(crate) fn login(&self) -> PathBuf {
+        let mut logins = fs::read_dir(self.logins()).unwrap();
+        let login = logins.next().expect("a login is published").unwrap();
+        assert!(logins.next().is_none(), "one login alone is published");
+        login.path()
+    }
+
     /// Writes a file of mode 0600 below the home.
     pub(crate) fn write(&self, path: &str, content: &str) -> PathBuf {
         let path = self.home().join(path);

@@ -30,6 +30,13 @@ fn a_launch_is_written_down_without_any_secret() {
     assert_eq!(record["id"], id.as_str());
     record["id"] = "<id>".into();
     record["created"] = 0.into();
+    let follows = record["agents"][0]["follows"].take();
+    assert!(
+        environment
+            .logins()
+            .join(follows.as_str().unwrap())
+            .is_dir()
+    );
     let home = environment.home().to_str().unwrap();
     let text = serde_json::to_string_pretty(&record).unwrap();
     assert_snapshot!(text.replace(home, "$HOME"), @r#"
@@ -38,6 +45,7 @@ fn a_launch_is_written_down_without_any_secret() {
         {
           "agent": "claude",
           "ends": 4102444800,
+          "follows": null,
           "mode": "sync",
           "origin": "$HOME/.claude/.credentials.json",
           "scope": null,
@@ -158,6 +166,8 @@ fn a_docker_that_does_not_start_leaves_neither_a_record_nor_a_ticket() {
     assert_eq!(outcome.code, 125, "{}", outcome.stderr);
     let launches = environment.launches();
     let tickets = launches.with_file_name("tickets");
+    let login = environment.login();
+    assert_eq!(std::fs::read_dir(login.join("wanted")).unwrap().count(), 0);
     for folder in [launches, tickets] {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{folder:?}");
     }

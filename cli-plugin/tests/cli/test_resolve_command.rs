@@ -86,7 +86,7 @@ fn a_request_that_cannot_be_resolved_ends_with_a_reason_and_no_value() {
 /// The login in a payload, which is its first file.
 fn login_in(payload: &mut Payload) -> &mut Secret {
     match &mut payload.files[0].delivery {
-        Delivery::Bind { content } => content,
+        Delivery::Bind { content } | Delivery::Live { content, .. } => content,
         other => panic!("the first file is the login: {other:?}"),
     }
 }
@@ -108,7 +108,9 @@ fn scenario_38_a_login_made_in_the_container_is_kept_start_after_start() {
 
     let own = r#"{"claudeAiOauth":{"accessToken":"own","refreshToken":"its"}}"#;
     let mut payload = ticket.payload;
-    *login_in(&mut payload) = Secret::new(own.to_owned());
+    payload.files[0].delivery = Delivery::Bind {
+        content: Secret::new(own.to_owned()),
+    };
     let mut start = |payload: Payload| {
         let question = to_wiped_json(&Resolution {
             schema: SCHEMA,

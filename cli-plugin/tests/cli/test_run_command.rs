@@ -181,8 +181,8 @@ fn scenario_41a_sync_delivers_the_login_without_its_refresh_token() {
     let outcome = environment.run(&["run", "web"]);
     assert_snapshot!(outcome.stderr, @"claude auth: forwarded host session (sync)");
     let payload = environment.ticket().payload;
-    let Delivery::Bind { content } = &payload.files[0].delivery else {
-        panic!("the login is bound, not merged");
+    let Delivery::Live { content, .. } = &payload.files[0].delivery else {
+        panic!("the login is followed");
     };
     assert_eq!(
         content.expose(),

@@ -6,6 +6,7 @@ use jackin_oci_hook::folder::candidates;
 use crate::failure::Failure;
 use crate::handoff::TicketFolder;
 use crate::launch::LaunchFolder;
+use crate::live::Logins;
 use crate::request::Request;
 
 /// How much of it there was.
@@ -29,9 +30,15 @@ impl Leftovers {
         let records = records.filter(|record| record.role.as_deref() == Some(role));
         let removed = records.filter(|record| launches.remove(&record.id)).count();
         let of_role = |request: &Request| request.subject.role() == Some(role);
+        let withdrawn = tickets.withdraw_those(of_role);
+        if let Ok(logins) = Logins::beside(&tickets) {
+            for ticket in &withdrawn {
+                logins.drop_wanted(ticket.as_str());
+            }
+        }
         Ok(Self {
             records: removed,
-            tickets: tickets.withdraw_those(of_role),
+            tickets: withdrawn.len(),
         })
     }
 }

@@ -12,11 +12,12 @@ use super::decided::Decided;
 use super::env_file::EnvFile;
 use super::flags;
 use crate::command::channel::HandleBy;
+use crate::command::issue::Counter;
 use crate::docker::program;
 use crate::engine::installation::RUNTIME_NAME;
 use crate::engine::{Engine, here};
 use crate::failure::{Failure, Kind};
-use crate::handoff::{Staged, TicketFolder};
+use crate::handoff::Staged;
 use crate::launch::LaunchId;
 use crate::plugin::global_flags::GlobalFlags;
 
@@ -107,13 +108,16 @@ impl Output {
     ///
     /// # Errors
     /// It is there, and cannot be removed.
-    pub(super) fn take_back_the_former(&self, tickets: &TicketFolder) -> Result<(), Failure> {
+    pub(super) fn take_back_the_former(&self, counter: &Counter) -> Result<(), Failure> {
         let Self::EnvFile(file, _) = self else {
             return Ok(());
         };
         let former = file.former.as_ref();
-        let ours = former.filter(|handle| handle.owner == tickets.owner());
-        ours.map_or(Ok(false), |handle| tickets.withdraw(&handle.id))?;
+        let tickets = &counter.tickets;
+        if let Some(ours) = former.filter(|handle| handle.owner == tickets.owner()) {
+            tickets.withdraw(&ours.id)?;
+            counter.nobody_comes(&ours.id);
+        }
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::command::screen;
 use crate::failure::{Failure, Kind};
 use crate::handoff::{Beginning, TicketFolder};
 use crate::host::Host;
+use crate::live::Logins;
 
 /// Take tickets back
 ///
@@ -86,6 +87,9 @@ fn one(tickets: &TicketFolder, handle: &Beginning) -> Result<(), Failure> {
 /// Takes one back and says so; whether it was still there.
 fn take_back(tickets: &TicketFolder, id: &TicketId) -> Result<bool, Failure> {
     let there = tickets.withdraw(id)?;
+    if let Ok(logins) = Logins::beside(tickets) {
+        logins.drop_wanted(id.as_str());
+    }
     if there {
         let handle = Beginning::of(tickets.owner(), id);
         screen::say(&format_args!("revoked {handle}"));

@@ -1,0 +1,259 @@
+//! Logins that containers follow: what a launch publishes, and what it does
+//! where it cannot.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use jackin_oci_hook::payload::Delivery;
+use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, Ticket, to_wiped_json};
+use serde_json::Value;
+
+use crate::environment::{Outcome, TestEnvironment};
+
+const ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
+
+const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"access-canary","refreshToken":"refresh-canary","expiresAt":4102444800000}}"#;
+
+const PUBLISHED: &str =
+    r#"{"claudeAiOauth":{"accessToken":"access-canary","expiresAt":4102444800000}}"#;
+
+fn environment() -> TestEnvironment {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(".claude/.credentials.json", LOGIN);
+    environment.configure(ROLE);
+    environment
+}
+
+/// Whether the first file of a ticket follows the login in this folder, with
+/// the same bytes to fall back to.
+fn follows(ticket: &Ticket, login: &Path) -> bool {
+    match &ticket.payload.files[0].delivery {
+        Delivery::Live { login: id, content } => {
+            login.ends_with(id.as_str()) && content.expose() == PUBLISHED
+        }
+        Delivery::Bind { content } => {
+            assert_eq!(content.expose(), PUBLISHED);
+            false
+        }
+        other => panic!("the first file is the login: {other:?}"),
+    }
+}
+
+/// Whether a container follows this login when it starts again.
+fn follows_again(answer: &Resolved, id: &str) -> bool {
+    let mut deliveries = answer.payload.files.iter().map(|file| &file.delivery);
+    deliveries.any(|one| matches!(one, Delivery::Live { login, .. } if login.as_str() == id))
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+fn resolved(environment: &TestEnvironment) -> Outcome {
+    let ticket = environment.ticket();
+    let question = to_wiped_json(&Resolution {
+        schema: SCHEMA,
+        asked: Asked::Request(ticket.request.unwrap()),
+        payload: ticket.payload,
+    });
+    environment.run_with_input(&["resolve"], &question.unwrap())
+}
+
+#[test]
+fn a_launch_publishes_the_login_that_its_ticket_follows() {
+    let environment = environment();
+    let ticket = environment.run(&["ticket", "--role", "web", "--by", "variable"]);
+    assert_eq!(ticket.code, 0, "{}", ticket.stderr);
+    let login = environment.login();
+    let ticket = environment.tickets().remove(0);
+    assert!(follows(&ticket, &login));
+    let published = fs::read_to_string(login.join("published/login")).unwrap();
+    assert_eq!(published, PUBLISHED);
+    let wanted = login.join("wanted").join(ticket.id.as_str());
+    let until = json(&wanted)["until"].as_u64().unwrap() / 1000;
+    assert!(
+        (ticket.expires + 59..=ticket.expires + 62).contains(&until),
+        "{until}"
+    );
+    let mut state = json(&login.join("state.json"));
+    for random in ["/machine", "/published/since", "/published/fingerprint"] {
+        assert!(!state.pointer_mut(random).unwrap().take().is_null());
+    }
+    let home = environment.home().to_str().unwrap();
+    let state = serde_json::to_string_pretty(&state).unwrap();
+    assert_snapshot!(state.replace(home, "$HOME"), @r#"
+    {
+      "agent": "claude",
+      "logged_out": null,
+      "machine": null,
+      "origin": "$HOME/.claude/.credentials.json",
+      "published": {
+        "account": null,
+        "expires": 4102444800000,
+        "fingerprint": null,
+        "since": null
+      },
+      "renewal": null,
+      "schema": 1,
+      "trouble": null
+    }
+    "#);
+}
+
+#[test]
+fn scenario_41a_the_refresh_token_is_in_nothing_that_is_published_or_staged() {
+    let environment = environment();
+    for arguments in [
+        &["ticket", "--role", "web", "--by", "variable"][..],
+        &["run", "web"],
+    ] {
+        environment.run(arguments);
+    }
+    assert_eq!(resolved(&environment).code, 0);
+    let folder = environment.logins();
+    let folder = folder.parent().unwrap();
+    let grep = |word: &str| {
+        let mut command = std::process::Command::new("grep");
+        let found = command.args(["-rl", word]).arg(folder).output().unwrap();
+        String::from_utf8(found.stdout).unwrap()
+    };
+    assert_eq!(grep("refresh-canary"), "");
+    assert!(grep("access-canary").contains("/published/login"));
+}
+
+#[test]
+fn every_launch_follows_the_same_file() {
+    let environment = environment();
+    let launch = || {
+        assert_eq!(environment.run(&["run", "web"]).code, 7);
+        let login = environment.login();
+        assert!(follows(&environment.ticket(), &login));
+        let folder = fs::metadata(login.join("published")).unwrap().ino();
+        (
+            folder,
+            fs::metadata(login.join("published/login")).unwrap().ino(),
+        )
+    };
+    let first = launch();
+    assert_eq!(launch(), first);
+    let newer = LOGIN.replace("4102444800000", "4102444900000");
+    environment.write(".claude/.credentials.json", &newer);
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let published = environment.login().join("published");
+    assert_eq!(fs::metadata(&published).unwrap().ino(), first.0);
+    let text = fs::read_to_string(published.join("login")).unwrap();
+    assert!(text.contains("4102444900000"), "{text}");
+}
+
+#[test]
+fn a_login_that_cannot_be_published_is_given_as_a_copy_and_said() {
+    let environment = environment();
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let login = environment.login();
+    fs::remove_dir_all(&login).unwrap();
+    fs::write(&login, "").unwrap();
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let told = "warning: claude's login is given as a copy, which does not follow this host's: it cannot be published in /";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    assert!(!follows(&environment.ticket(), &login));
+    let id = environment.ticket().request.unwrap();
+    let id = id.get().split_once(r#""launch":""#).unwrap().1[..16].to_owned();
+    let record = json(&environment.launches().join(id));
+    assert_eq!(record["agents"][0].get("follows"), None, "{record}");
+    let outcome = resolved(&environment);
+    let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
+    let warning = answer.warnings.join("\n");
+    assert!(warning.contains("given as a copy"), "{warning}");
+}
+
+#[test]
+fn a_rehearsal_publishes_nothing() {
+    let environment = environment();
+    let outcome = environment.run(&["run", "--dry-run", "web"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(!environment.has_folder());
+}
+
+#[test]
+fn a_restart_publishes_what_the_host_has_by_then() {
+    let environment = environment();
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let login = environment.login();
+    fs::remove_dir_all(&login).unwrap();
+    let outcome = resolved(&environment);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(answer.warnings, [""; 0]);
+    assert_eq!(environment.login(), login);
+    let published = fs::read_to_string(login.join("published/login")).unwrap();
+    assert_eq!(published, PUBLISHED);
+    let request = environment.ticket().request.unwrap();
+    let launch = &request.get().split_once(r#""launch":""#).unwrap().1[..16];
+    let wanted = names(&login.join("wanted"));
+    assert_eq!(wanted, [format!("resolve-{launch}")]);
+    let id = login.file_name().unwrap().to_str().unwrap();
+    assert!(follows_again(&answer, id));
+    let record = json(&environment.launches().join(launch));
+    assert!(record["agents"][0]["given"].is_u64(), "{record}");
+}
+
+#[test]
+fn a_host_that_has_logged_out_meanwhile_is_followed_by_a_restart_too() {
+    let environment = environment();
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let login = environment.login();
+    fs::remove_file(environment.home().join(".claude/.credentials.json")).unwrap();
+    let outcome = resolved(&environment);
+    let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
+    let id = login.file_name().unwrap().to_str().unwrap();
+    assert!(follows_again(&answer, id));
+}
+
+#[test]
+fn a_ticket_that_is_taken_back_is_waited_for_no_more() {
+    let environment = environment();
+    let env_file = environment.home().join("e.env");
+    let ticket = [
+        "ticket",
+        "--role",
+        "web",
+        "--env-file",
+        env_file.to_str().unwrap(),
+    ];
+    let wanted = || names(&environment.login().join("wanted"));
+    let issue = || {
+        assert_eq!(environment.run(&ticket).code, 0);
+        let tickets = environment.tickets();
+        assert_eq!(wanted(), [tickets[0].id.as_str()]);
+        assert_eq!(tickets.len(), 1);
+    };
+    issue();
+    issue();
+    assert_eq!(environment.run(&["ticket", "revoke", "--all"]).code, 0);
+    assert_eq!(wanted(), [""; 0]);
+    issue();
+    assert_eq!(environment.run(&["purge", "web"]).code, 0);
+    assert_eq!(wanted(), [""; 0]);
+}
+
+#[test]
+fn once_docker_has_ended_nobody_is_waited_for() {
+    let environment = environment();
+    assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let wanted = environment.login().join("wanted");
+    let none = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        names(&wanted).is_empty()
+    });
+    assert!(none, "{:?}", names(&wanted));
+}
