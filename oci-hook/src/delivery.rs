@@ -1,6 +1,7 @@
 //! Putting a payload's files into a container, between the making of its
 //! mounts and pivot_root.
 
+mod again;
 mod live;
 mod secret_files;
 
@@ -12,11 +13,12 @@ use rustix::fs::{self, Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::append;
-use crate::container::Container;
+use crate::container::{self, Container};
 use crate::container_user::ContainerUser;
 use crate::identity::Users;
 use crate::mounts::Mounts;
 use crate::payload::{ContainerPath, Delivery, Payload, Place};
+use crate::process;
 use crate::recipient::{self, Ids, Recipient};
 use crate::record::{Record, Surplus};
 use crate::rootfs::Rootfs;
@@ -26,6 +28,7 @@ use crate::spot::Spot;
 use crate::tmpfs::{MOUNT_POINT, Tmpfs, file_name};
 use crate::trouble::{self, Trouble};
 
+pub use again::redeliver;
 use live::Live;
 
 /// Why a delivery failed.
@@ -43,6 +46,12 @@ pub enum Error {
     /// The process that the engine named is not in a container.
     #[error("process {0} has no mount namespace of its own")]
     NoNamespace(i32),
+    /// It is not the process that the container was served as.
+    #[error("process {0} is none that was given a login at its start; restart the container")]
+    NotServed(i32),
+    /// What is kept for the container cannot be reached.
+    #[error(transparent)]
+    Container(#[from] container::Error),
     /// A system call failed.
     #[error("failed to {action}: {source}")]
     System {
@@ -145,14 +154,8 @@ pub fn deliver(
     let payload = &record.payload;
     let mut live = Live::open(record, pid);
     let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
-    enter_mount_namespace(pid)?;
-    let rootfs = Rootfs::open(&target.rootfs, target.users.clone())?;
-    let Recipient { user, home } = target.recipient(&rootfs)?;
-    if let Some(tmpfs) = tmpfs.as_ref().filter(|_| target.named.is_some()) {
-        secret_files::give(tmpfs, payload, &user)
-            .map_err(failed("give the container's tmpfs to its user"))?;
-    }
-    let rootfs = rootfs.with_user(user);
+    MountNamespace::of(pid)?.enter()?;
+    let (rootfs, home) = rootfs_of(&target.rootfs, target, tmpfs.as_ref(), payload)?;
     // What goes comes before what is put there, maybe in the same file.
     let left = retract(&rootfs, &home, target, record);
     let spots = spots(&rootfs, &home, target, payload)?;
@@ -161,16 +164,39 @@ pub fn deliver(
         plant(&rootfs, spot, &file.delivery).map_err(|trouble| trouble.at(&spot.path))?;
     }
     if let Some(tmpfs) = tmpfs {
-        let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
-        attach(&rootfs, &tmpfs, &mounts)?;
-        for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
-            if file.delivery.secret().is_some() {
-                bind(&rootfs, &tmpfs, &file_name(at), spot, &mounts)?;
-            }
-        }
+        mount(&rootfs, &tmpfs, &spots, payload)?;
     }
     let warnings = live.lease_to(container.id());
     Ok(Delivered { left, warnings })
+}
+
+/// Opens the rootfs for its recipient, who gets the tmpfs, and says where their
+/// home is.
+fn rootfs_of(
+    path: &Path,
+    target: &Target,
+    tmpfs: Option<&Tmpfs>,
+    payload: &Payload,
+) -> Result<(Rootfs, PathBuf), Error> {
+    let rootfs = Rootfs::open(path, target.users.clone())?;
+    let Recipient { user, home } = target.recipient(&rootfs)?;
+    if let Some(tmpfs) = tmpfs.filter(|_| target.named.is_some()) {
+        secret_files::give(tmpfs, payload, &user)
+            .map_err(failed("give the container's tmpfs to its user"))?;
+    }
+    Ok((rootfs.with_user(user), home))
+}
+
+/// Mounts the tmpfs, and its files over their places.
+fn mount(rootfs: &Rootfs, tmpfs: &Tmpfs, spots: &[Spot], payload: &Payload) -> Result<(), Error> {
+    let mounts = Mounts::read().map_err(failed("read the container's mounts"))?;
+    attach(rootfs, tmpfs, &mounts)?;
+    for (at, (spot, file)) in spots.iter().zip(&payload.files).enumerate() {
+        if file.delivery.secret().is_some() {
+            bind(rootfs, tmpfs, &file_name(at), spot, &mounts)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes out what is surplus. A file that cannot be changed now is no reason
@@ -209,19 +235,30 @@ fn spots(
         .collect()
 }
 
-fn enter_mount_namespace(pid: i32) -> Result<(), Error> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let open = |path: &str| fs::open(path, flags, Mode::empty());
-    let theirs = open(&format!("/proc/{pid}/ns/mnt"))
-        .map_err(failed("open the container's mount namespace"))?;
-    let ours = open("/proc/self/ns/mnt").map_err(failed("open our mount namespace"))?;
-    let inode = |fd: &OwnedFd| fs::fstat(fd).map(|stat| stat.st_ino);
-    let same = inode(&theirs).and_then(|theirs| Ok(theirs == inode(&ours)?));
-    if same.map_err(failed("stat the container's mount namespace"))? {
-        return Err(Error::NoNamespace(pid));
+/// A process's mount namespace, which is not ours.
+struct MountNamespace(OwnedFd);
+
+impl MountNamespace {
+    fn of(pid: i32) -> Result<Self, Error> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let open = |path: &str| fs::open(path, flags, Mode::empty());
+        let theirs = open(&format!("/proc/{pid}/ns/mnt"))
+            .map_err(failed("open the container's mount namespace"))?;
+        let ours = open("/proc/self/ns/mnt").map_err(failed("open our mount namespace"))?;
+        let inode = |fd: &OwnedFd| fs::fstat(fd).map(|stat| stat.st_ino);
+        let same = inode(&theirs).and_then(|theirs| Ok(theirs == inode(&ours)?));
+        if same.map_err(failed("stat the container's mount namespace"))? {
+            return Err(Error::NoNamespace(pid));
+        }
+        Ok(Self(theirs))
     }
-    move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Mount))
-        .map_err(failed("enter the container's mount namespace"))
+
+    fn enter(self) -> Result<(), Error> {
+        // Opened while `/proc` is the host's.
+        process::ourselves().map_err(failed("open /proc/self"))?;
+        move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Mount))
+            .map_err(failed("enter the container's mount namespace"))
+    }
 }
 
 /// The path of a place, from the container's root.

@@ -2,6 +2,7 @@
 //! the wrapper prepared, [`redeem`] for one that has no wrapper.
 
 pub mod redeem;
+pub mod redeliver;
 
 use std::io;
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::spec::{self, Spec};
 use crate::state::{self, State};
 use crate::store::Store;
 use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
-use crate::{admission, config, file};
+use crate::{admission, config, file, process};
 
 /// The most memory that the hook may take, in bytes: it counts for no limit of
 /// the container's, whose files decide how much is needed. The worst that is
@@ -165,7 +166,14 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     if !delivered.warnings.is_empty() {
         container.write_warnings(&delivered.warnings)?;
     }
-    keep_surplus(container, &mut record, delivered.left)
+    keep_surplus(container, &mut record, delivered.left)?;
+    Ok(container.mark_served(&init(pid)?)?)
+}
+
+/// A container's process, by a name that no later one has.
+fn init(pid: i32) -> Result<String, Error> {
+    process::named(pid)
+        .map_err(|error| Error::Precaution("read about the container's process", error))
 }
 
 /// Keeps in mind what could not be taken out of the container's files.

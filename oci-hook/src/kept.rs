@@ -105,6 +105,13 @@ impl<'a> Kept<'a> {
         changed
     }
 
+    /// The number of the tmpfs's file system (`st_dev`); `None` where none is
+    /// mounted.
+    pub fn device(self) -> Option<u64> {
+        let stat = fs::fstat(self.mounted()?).ok()?;
+        Some(stat.st_dev)
+    }
+
     /// The root of the tmpfs; `None` where none is mounted.
     fn mounted(self) -> Option<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -34,6 +34,14 @@ pub const FILE: &str = "login";
 /// The folder of a login with the leases of the containers that follow it.
 pub const LEASES: &str = "leases";
 
+/// What a container is asked to run (`docker exec`) to be given its login again
+/// while it runs. It is no program: the wrapper takes it for the request it is,
+/// and answers by failing, since there is nothing to run.
+pub const REDELIVER: &str = "/.docker-jackin/sync";
+
+/// How the wrapper's error begins when that was done, behind its own name.
+pub const REDELIVERED: &str = "login delivered again";
+
 /// The version of a [`Lease`] that this build writes and reads.
 pub const LEASE_SCHEMA: u32 = 1;
 

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use crate::file;
 use crate::identity::{Identity, Users};
+use crate::process;
 use crate::spot::Spot;
 use crate::trouble::{Error, Trouble};
 
@@ -84,6 +85,15 @@ impl Rootfs {
     /// Whether a folder lies on the rootfs itself rather than on a mount.
     fn owns(&self, folder: &OwnedFd) -> Result<bool, Errno> {
         Ok(mount_id(&self.fd)? == mount_id(folder)?)
+    }
+
+    /// Opens what is at a path as it is (`O_PATH`), a link in the last place too;
+    /// one on the way is not followed.
+    pub fn look_at(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve =
+            ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        fs::openat2(&self.fd, path, flags, Mode::empty(), resolve)
     }
 
     fn resolve(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -223,9 +233,10 @@ pub fn reopen(found: &OwnedFd, flags: OFlags) -> Result<(OwnedFd, Stat), Trouble
     }
     refuse_kernel_file_systems(found)?;
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-    let file =
-        fs::open(path, flags, Mode::empty()).map_err(|error| Trouble::of("open it", error))?;
+    let path = format!("fd/{}", found.as_raw_fd());
+    let file = process::ourselves()
+        .and_then(|ourselves| fs::openat(ourselves, path, flags, Mode::empty()))
+        .map_err(|error| Trouble::of("open it", error))?;
     Ok((file, stat))
 }
 

@@ -7,6 +7,7 @@ pub mod exec;
 pub mod keep;
 pub mod log;
 pub mod low_level;
+pub mod redeliver;
 pub mod resolver;
 pub mod watcher;
 
@@ -18,11 +19,15 @@ use std::process::ExitCode;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::container;
+#[expect(unused_imports, reason = "for the documentation")]
+use crate::published::REDELIVER;
+use crate::published::REDELIVERED;
 use crate::standing::Standing;
 use crate::store::Store;
 use crate::{admission, config, spec};
 
 use arguments::{Arguments, Verb};
+use exec::Exec;
 use log::Log;
 use low_level::LowLevel;
 
@@ -74,12 +79,24 @@ pub enum Error {
     /// The hook said why the container could not be served.
     #[error("{0}")]
     Hook(String),
+    /// What was asked for by [`REDELIVER`] is done. There is nothing to run, and
+    /// so this is the answer.
+    #[error("{}", redelivered(.0))]
+    Redelivered(Vec<String>),
+    /// What was asked for by [`REDELIVER`] is not done.
+    #[error("the login was not delivered again: {0}")]
+    NotRedelivered(#[from] redeliver::Error),
     /// The kernel does not say whose root this is.
     #[error("failed to read /proc/self/uid_map: {0}")]
     Standing(io::Error),
     /// The process could not be kept from being looked into.
     #[error("failed to forbid core dumps: {0}")]
     Hide(io::Error),
+}
+
+fn redelivered(warnings: &[String]) -> String {
+    let words = std::iter::once(REDELIVERED).chain(warnings.iter().map(String::as_str));
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// Handles one call of the engine's.
@@ -104,7 +121,12 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
     let low_level = LowLevel::find(name, config.low_level.as_deref())?;
     match arguments.verb() {
         Verb::Create | Verb::Run => create::start(&arguments, &low_level, &config, log),
-        Verb::Exec => pass(&low_level, &exec::prepare(arguments, &low_level)?),
+        Verb::Exec => match exec::prepare(arguments, &low_level)? {
+            Exec::Pass(arguments) => pass(&low_level, &arguments),
+            Exec::Redeliver { arguments, served } => Err(redeliver::answer(
+                *served, &arguments, &low_level, &config, log,
+            )),
+        },
         Verb::Delete => {
             keep::before_delete(&arguments, &low_level, log);
             sweep(log);

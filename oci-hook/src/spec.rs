@@ -189,6 +189,12 @@ impl<'a> Process<'a> {
         Ok(self.object.read("user")?.unwrap_or_default())
     }
 
+    /// The program it is to run, as it is written.
+    pub fn program(&self) -> Result<Option<String>, Invalid> {
+        let words: Option<Vec<String>> = self.object.read("args")?;
+        Ok(words.and_then(|words| words.into_iter().next()))
+    }
+
     /// Its working directory, `/` where none is named.
     pub fn cwd(&self) -> Result<PathBuf, Invalid> {
         Ok(self.object.read("cwd")?.unwrap_or_else(|| "/".into()))

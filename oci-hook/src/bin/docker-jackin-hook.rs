@@ -29,6 +29,7 @@ fn run(verb: &OsStr) -> Result<(), hook::Error> {
     match verb.to_str() {
         Some("redeem") => hook::redeem::run(stdin, Called::ForAny),
         Some("device") => hook::redeem::run(stdin, Called::ByRequest),
+        Some("redeliver") => hook::redeliver::run(stdin, std::env::args().nth(2).as_deref()),
         _ => hook::run(stdin),
     }
 }

@@ -23,13 +23,13 @@ use crate::config::Config;
 use crate::delivery::{self, Target};
 use crate::engine_record::EngineRecord;
 use crate::payload::{Payload, VariableName};
+use crate::policy;
 use crate::record::Record;
 use crate::runtime::{self, log::Log};
 use crate::spec::{self, Spec};
 use crate::standing::Standing;
 use crate::state::State;
 use crate::store::Store;
-use crate::{policy, process};
 
 /// Why the hook was called for a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn forget(applicant: &Applicant<'_>) -> Result<(), Error> {
 }
 
 fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> Result<(), Error> {
-    let init = init(pid)?;
+    let init = super::init(pid)?;
     let store = Store::open_or_create()?;
     if let Some(container) = store.find_in(applicant.root, applicant.id)?
         && container.has_served(&init)?
@@ -177,13 +177,6 @@ fn outranking(spec: &Spec<'_>, payload: &Payload) -> Result<Vec<VariableName>, s
     Ok(outranking)
 }
 
-/// A process, told from any later one with its pid by when it started.
-fn init(pid: i32) -> Result<String, Error> {
-    let started = process::started(pid)
-        .map_err(|error| Error::Precaution("read about the container's process", error))?;
-    Ok(format!("{pid} {started}"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -250,13 +243,5 @@ mod tests {
             needed.contains("needs TOKEN in the environment"),
             "{needed}"
         );
-    }
-
-    #[test]
-    fn a_process_is_known_by_its_pid_and_its_start() {
-        let own = std::process::id().cast_signed();
-        assert_eq!(init(own).unwrap(), init(own).unwrap());
-        assert_ne!(init(own).unwrap(), init(1).unwrap());
-        assert!(init(i32::MAX).is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::spec::{self, Hook, Spec};
 use crate::store::Store;
 
 /// The hook's whole environment. Never empty, and nothing of the image's.
-const HOOK_ENV: [&str; 1] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+pub(super) const HOOK_ENV: [&str; 1] = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
 
 /// Starts a container: with what its ticket holds, or, where it has none,
 /// exactly as the low-level runtime would.
@@ -222,7 +222,7 @@ impl Served {
 }
 
 /// The hook lies beside the wrapper.
-fn hook_path() -> Result<PathBuf, Error> {
+pub(super) fn hook_path() -> Result<PathBuf, Error> {
     let own = Path::new("/proc/self/exe");
     let read = |source| Error::Read {
         path: own.to_owned(),

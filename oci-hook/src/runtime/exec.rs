@@ -1,4 +1,5 @@
-//! `exec`: the container's variables for one more process in it.
+//! `exec`: the container's variables for one more process in it, or a request to
+//! the wrapper itself, which comes the same way.
 
 use std::ffi::OsString;
 
@@ -7,8 +8,24 @@ use super::low_level::LowLevel;
 use super::{Error, hide_memory};
 use crate::container::{Container, ContainerId};
 use crate::file;
+use crate::published::REDELIVER;
+use crate::record::Record;
 use crate::spec::{self, Process};
 use crate::store::Store;
+
+/// What an `exec` comes to.
+#[derive(Debug)]
+pub enum Exec {
+    /// A process, which the low-level runtime starts.
+    Pass(Arguments),
+    /// A request for the login ([`REDELIVER`]).
+    Redeliver {
+        /// The call.
+        arguments: Arguments,
+        /// The container.
+        served: Box<(Container, Record)>,
+    },
+}
 
 /// Gives the process of an exec what its container was given.
 ///
@@ -16,32 +33,43 @@ use crate::store::Store;
 /// configuration, so without this a variable of ours is missing in it. Without
 /// a process file (`runc exec ID command`) the low-level runtime takes the
 /// environment of the bundle it was given at `create`, which is ours already.
-pub fn prepare(arguments: Arguments, low_level: &LowLevel) -> Result<Arguments, Error> {
+pub fn prepare(arguments: Arguments, low_level: &LowLevel) -> Result<Exec, Error> {
     hide_memory()?;
     let Some(id) = arguments.container() else {
-        return Ok(arguments);
+        return Ok(Exec::Pass(arguments));
     };
     // An id that cannot be a served container's is the runtime's to refuse.
     let Ok(id) = ContainerId::try_from(OsString::from(id)) else {
-        return Ok(arguments);
+        return Ok(Exec::Pass(arguments));
     };
     let (Some(container), Some(path)) = (served(&id, low_level, &arguments)?, arguments.process())
     else {
-        return Ok(arguments);
+        return Ok(Exec::Pass(arguments));
     };
     let Some(record) = container.record()? else {
-        return Ok(arguments);
+        return Ok(Exec::Pass(arguments));
     };
     let bytes = file::read_path(&path, spec::MAX_SIZE).map_err(|source| Error::Read {
         path: path.clone(),
         source,
     })?;
-    let edited = Process::from_json(&bytes)
-        .and_then(|process| process.edited(&record.payload, &record.configured))
-        .map_err(|source| Error::Spec { path, source })?;
+    let invalid = |source| Error::Spec { path, source };
+    let process = Process::from_json(&bytes);
+    let asked = process.and_then(|process| Ok((process.program()?, process)));
+    let (program, process) = match asked {
+        Ok(asked) => asked,
+        Err(source) => return Err(invalid(source)),
+    };
+    if program.as_deref() == Some(REDELIVER) {
+        let served = Box::new((container, record));
+        return Ok(Exec::Redeliver { arguments, served });
+    }
+    let edited = process
+        .edited(&record.payload, &record.configured)
+        .map_err(invalid)?;
     container.drop_finished_processes()?;
     let ours = container.write_process(&edited)?;
-    Ok(arguments.with_process(&ours))
+    Ok(Exec::Pass(arguments.with_process(&ours)))
 }
 
 /// The folder of a container, if it is served. Trouble with the store is no

@@ -60,7 +60,7 @@ pub fn before_start(
 ///
 /// What they hold is the container's. A record that it makes too large to be
 /// kept stays as it was.
-fn take_over(container: &Container, record: &mut Record, log: &Log) {
+pub(super) fn take_over(container: &Container, record: &mut Record, log: &Log) {
     let former = record.payload.clone();
     if !container.kept().update(record.delivered_mut()) {
         return;

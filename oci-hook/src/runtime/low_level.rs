@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 
 use super::arguments::Arguments;
 use crate::file;
@@ -45,6 +45,12 @@ pub enum Error {
         "the low-level runtime {0} is docker-jackin-runtime itself; name runc or crun as low_level in /etc/docker-jackin/runtime.toml"
     )]
     Ourselves(PathBuf),
+    /// It does not tell of a container.
+    #[error("{path} knows no such container that runs")]
+    State {
+        /// Its path.
+        path: PathBuf,
+    },
     /// It cannot be started.
     #[error("failed to start the low-level runtime {path}: {source}")]
     Start {
@@ -120,6 +126,25 @@ impl LowLevel {
         command.args(arguments.words());
         raw::end_with_us(&mut command);
         command.status().map_err(|error| self.failed(error))
+    }
+
+    /// What the runtime says of a container (`state`).
+    ///
+    /// # Errors
+    /// Also when it knows none of this id.
+    pub fn state(&self, arguments: &Arguments, id: &str) -> Result<Vec<u8>, Error> {
+        let mut command = Command::new(&self.path);
+        if let Some(root) = arguments.global("root") {
+            command.arg("--root").arg(root);
+        }
+        command.args(["state", id]).stdin(Stdio::null());
+        raw::end_with_us(&mut command);
+        let output = command.output().map_err(|error| self.failed(error))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let path = self.path.clone();
+        Err(Error::State { path })
     }
 
     fn failed(&self, source: io::Error) -> Error {

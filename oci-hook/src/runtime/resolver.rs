@@ -74,28 +74,39 @@ pub enum Error {
 /// The record with a payload resolved afresh, or, where that cannot be had,
 /// as it was, which the log then says.
 pub fn refresh(mut record: Record, resolver: Option<&Path>, log: &Log) -> Record {
+    if let Err(error) = renew(&mut record, resolver, log) {
+        log.warn(&format!(
+            "the login was not resolved afresh by {}, and the container starts with the one it \
+             had: {error}",
+            resolver.unwrap_or(Path::new("")).display()
+        ));
+    }
+    record
+}
+
+/// Gives the record a payload resolved afresh, where there is a resolver and a
+/// request.
+///
+/// # Errors
+/// It cannot be had. The record is as it was.
+pub fn renew(record: &mut Record, resolver: Option<&Path>, log: &Log) -> Result<(), Error> {
     let (Some(resolver), Some(request)) = (resolver, &record.request) else {
-        return record;
+        return Ok(());
     };
     let resolution = Resolution {
         schema: SCHEMA,
         asked: Asked::Request(request.clone()),
         payload: record.payload.clone(),
     };
-    match resolve(resolver, record.origin.owner(), &resolution) {
-        Ok(resolved) => {
-            record.request = resolved.request.or(record.request);
-            record.renew(resolved.payload);
-            pass_on(&resolved.warnings, log);
-            watcher::start(resolver, record.origin.owner(), &record.payload, log);
-        }
-        Err(error) => log.warn(&format!(
-            "the login was not resolved afresh by {}, and the container starts with the one it \
-             had: {error}",
-            resolver.display()
-        )),
+    let owner = record.origin.owner();
+    let resolved = resolve(resolver, owner, &resolution)?;
+    if resolved.request.is_some() {
+        record.request = resolved.request;
     }
-    record
+    record.renew(resolved.payload);
+    pass_on(&resolved.warnings, log);
+    watcher::start(resolver, owner, &record.payload, log);
+    Ok(())
 }
 
 /// What a policy's rule gives to a container that has had nothing of it yet,

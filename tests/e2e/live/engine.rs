@@ -1,5 +1,6 @@
 //! The engine's side: what an owner publishes, in containers of all kinds.
 
+mod again;
 mod owner;
 
 use std::fs::{self, Permissions};
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::container_user::ContainerUser;
+use jackin_oci_hook::published::REDELIVER;
 use jackin_tests::canary::Canary;
 use jackin_tests::command::{Outcome, run};
 use jackin_tests::image::BASE;
@@ -33,6 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_newest_engine("live::e50_e52_the_login_is_nowhere_else", leak),
         on_newest_engine("live::e52_our_processes_are_killed", killed),
         on_newest_engine("live::e56_hostile_publications", hostile),
+        again::trials(),
         podman("podman-5.4 rootful crun", rootful_podman),
         podman("podman-4.3 rootless crun", rootless_podman),
     ]
@@ -43,7 +46,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Those that change the engine's side's own settings.
 pub(crate) fn trials_alone() -> Vec<Trial> {
-    on_newest_engine("live::e41_a_restart_starts_the_watcher", starts_watcher)
+    [
+        on_newest_engine("live::e41_a_restart_starts_the_watcher", starts_watcher),
+        again::trials_alone(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn podman(name: &'static str, check: fn(&Podman) -> Result<()>) -> Vec<Trial> {
@@ -308,6 +317,13 @@ fn follow_in_podman(podman: &Podman, cases: &[&[&str]]) -> Result<()> {
         let seen = container.shell("cat ~/.agent/login")?;
         ensure!(seen == login.text(), "{flags:?}: {seen:?}");
         owner.lease(&container.id()?)?;
+        // Another folder, for which the container must be asked.
+        fs::remove_dir_all(owner.login())?;
+        owner.begin(&login)?;
+        let outcome = podman.try_podman(&["exec", &container.name, REDELIVER])?;
+        ensure!(again::is_done(&outcome), "{flags:?}: {outcome:?}");
+        let seen = container.shell("cat ~/.agent/login")?;
+        ensure!(seen == login.text(), "{flags:?}: {seen:?}");
     }
     Ok(())
 }

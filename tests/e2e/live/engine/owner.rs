@@ -37,14 +37,19 @@ impl Owner {
             id: LoginId::try_from(handle.id.as_str().to_owned())?,
             copy: Canary::new()?,
         };
-        let published = owner.published();
+        owner.begin(login)?;
+        Ok(owner)
+    }
+
+    /// Makes the folders and publishes the first login.
+    pub(crate) fn begin(&self, login: &Canary) -> Result<()> {
+        let published = self.published();
         fs::create_dir_all(&published)?;
         for folder in published.ancestors().take(4) {
-            owner.own(folder, 0o700)?;
+            self.own(folder, 0o700)?;
         }
-        owner.own(&published, 0o755)?;
-        owner.publish(login)?;
-        Ok(owner)
+        self.own(&published, 0o755)?;
+        self.publish(login)
     }
 
     fn own(&self, path: &Path, mode: u32) -> Result<()> {
