@@ -186,6 +186,11 @@ impl LoginFolder {
         (state.schema == SCHEMA).then_some(state)
     }
 
+    /// Whether anything is written down of it.
+    pub(super) fn has_state(&self) -> bool {
+        self.path.join(STATE).exists()
+    }
+
     /// Writes down what is known of it.
     ///
     /// # Errors

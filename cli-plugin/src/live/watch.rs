@@ -27,6 +27,9 @@ use places::{Lookout, Names, Places};
 use program::{SETTLED, Successor};
 use wake::Alarm;
 
+#[cfg(test)]
+mod tests;
+
 /// How patient a watcher is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {

@@ -29,8 +29,8 @@ pub(super) struct Login {
     machine: Machine,
     host: Host,
     state: State,
-    /// Whether the state could not be written down.
-    unsaved: bool,
+    /// The state as it was written down last, by us or by others.
+    written: State,
     /// What lies on the host and is no login, and since when.
     odd: Option<(Odd, Instant)>,
     asking: Option<Asked>,
@@ -64,8 +64,8 @@ impl Login {
             agent: Agent::from_word(&state.agent)?,
             host: state.machine.host(),
             machine: state.machine.clone(),
+            written: state.clone(),
             state,
-            unsaved: false,
             odd: None,
             asking: None,
             busy: None,
@@ -106,22 +106,25 @@ impl Login {
         if needed {
             self.renew_in_time(folder, logins, now, pace, say);
         }
-        self.save(folder);
+        self.save(folder, logins);
     }
 
-    /// Takes over what others have written down of it.
+    /// Takes over what others have written down of it. What is known here of
+    /// the same login, and could not be written down, counts.
     fn take_over(&mut self, folder: &LoginFolder) {
-        if self.unsaved {
-            return;
-        }
-        let Some(state) = folder.state().filter(|state| *state != self.state) else {
+        let Some(state) = folder.state().filter(|state| *state != self.written) else {
             return;
         };
         if state.machine != self.machine {
             self.host = state.machine.host();
             self.machine = state.machine.clone();
         }
-        self.state = state;
+        if state.published == self.state.published && self.state != self.written {
+            self.state.machine = state.machine.clone();
+        } else {
+            self.state = state.clone();
+        }
+        self.written = state;
     }
 
     /// Makes what is published what lies on the host.
@@ -200,8 +203,8 @@ impl Login {
         let Some(state) = folder.state() else {
             return Ok(());
         };
+        self.written = state.clone();
         self.state = state;
-        self.unsaved = false;
         let account = |published: &Option<crate::live::Published>| {
             published
                 .as_ref()
@@ -230,12 +233,18 @@ impl Login {
             return Ok(());
         }
         let _lock = logins.lock()?;
+        if let Ok(Found::Login(_)) = self.agent.host_login(&self.host) {
+            // Somebody has logged in just now, which is looked at next.
+            return Ok(());
+        }
         folder.withdraw()?;
+        self.take_over(folder);
         self.state.published = None;
         self.state.logged_out = Some(millis(now.wall));
         self.state.trouble = None;
         self.state.renewal = None;
-        self.write(folder);
+        // The state is written down later where there is no room for it now.
+        let _ = self.write(folder);
         say(format!("{}: the host is logged out", self.agent));
         Ok(())
     }
@@ -289,12 +298,19 @@ impl Login {
             return;
         }
         match followed {
-            Ok(()) => self.ask(folder, lock, now, say),
+            Ok(()) => self.ask(folder, logins, lock, now, say),
             Err(_) => self.busy = Some(now.instant + BUSY),
         }
     }
 
-    fn ask(&mut self, folder: &LoginFolder, lock: Option<Lock>, now: Now, say: &mut Say<'_>) {
+    fn ask(
+        &mut self,
+        folder: &LoginFolder,
+        logins: &Logins,
+        lock: Option<Lock>,
+        now: Now,
+        say: &mut Say<'_>,
+    ) {
         let Some(published) = &self.state.published else {
             return;
         };
@@ -314,7 +330,7 @@ impl Login {
             renewal.next = next;
         }
         // Before it is asked: whoever takes our place is not to ask again.
-        self.write(folder);
+        self.save(folder, logins);
         say(format!(
             "{}: asking `{}` to renew the login",
             self.agent,
@@ -376,18 +392,23 @@ impl Login {
     }
 
     /// Writes down what has changed.
-    fn save(&mut self, folder: &LoginFolder) {
-        if self.unsaved || folder.state().is_some_and(|known| known != self.state) {
-            self.write(folder);
+    fn save(&mut self, folder: &LoginFolder, logins: &Logins) {
+        if self.state == self.written && folder.has_state() {
+            return;
+        }
+        // Else what others write down at this moment could be undone.
+        let saved = logins.lock().and_then(|_lock| self.write(folder));
+        if let Err(error) = saved {
+            tracing::debug!(%error, "a login's state is not written down");
         }
     }
 
-    fn write(&mut self, folder: &LoginFolder) {
-        let written = folder.write_state(&self.state);
-        if let Err(error) = &written {
-            tracing::debug!(%error, "a login's state is not written down");
-        }
-        self.unsaved = written.is_err();
+    /// The same, by whoever holds the lock.
+    fn write(&mut self, folder: &LoginFolder) -> io::Result<()> {
+        self.take_over(folder);
+        folder.write_state(&self.state)?;
+        self.written = self.state.clone();
+        Ok(())
     }
 
     /// When it is to be looked at again, by a clock that stands still while

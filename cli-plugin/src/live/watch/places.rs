@@ -194,6 +194,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    type Change = fn(&Path);
+
     /// A home with a login in it.
     fn home() -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
@@ -220,7 +222,7 @@ mod tests {
         assert!(!seen(home().path(), other));
         let elsewhere = |me: &Path| fs::create_dir(me.join("project")).unwrap();
         assert!(!seen(home().path(), elsewhere));
-        let changes: [(&str, fn(&Path)); 7] = [
+        let changes: [(&str, Change); 7] = [
             ("in place", |me| {
                 fs::write(me.join(".claude/login"), "2").unwrap();
             }),

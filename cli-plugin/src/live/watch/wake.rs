@@ -51,6 +51,20 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Those that a test sends: the flag that ends, and what brings the news.
+    #[cfg(test)]
+    pub(super) fn by_hand() -> (Self, Arc<AtomicBool>, UnixStream) {
+        let (news, writer) = UnixStream::pair().unwrap();
+        news.set_nonblocking(true).unwrap();
+        let end = Arc::new(AtomicBool::new(false));
+        let signals = Self {
+            news,
+            end: Arc::clone(&end),
+            look: Arc::default(),
+        };
+        (signals, end, writer)
+    }
+
     /// Whether the watcher is to end.
     pub(super) fn end(&self) -> bool {
         self.end.load(Ordering::SeqCst)
