@@ -56,11 +56,11 @@ pub struct Description {
     pub log_in: &'static str,
     /// What makes it renew the host's login.
     pub renew: &'static str,
+    /// What of that needs nobody to be there; `None` where there is nothing.
+    pub renewal: Option<Renewal>,
     /// How a login that is forwarded to it keeps up, unless its user says
     /// otherwise: what its program bears.
     pub refresh: Refresh,
-    /// What of that needs nobody to be there; `None` where there is nothing.
-    pub renewal: Option<Renewal>,
 }
 
 /// The vendor's own program, as it renews the host's login without a question.

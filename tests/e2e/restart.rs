@@ -49,6 +49,8 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Sync,
+    /// `sync` with a copy that the container renews.
+    Copy,
     OauthToken,
     ApiKey,
     Ignore,
@@ -83,6 +85,7 @@ impl<'a> Life<'a> {
         let home = self.user.home().display();
         let block = match mode {
             Mode::Sync => "\"sync\"".to_owned(),
+            Mode::Copy => "\"sync\"\nsync_refresh = \"copy\"".to_owned(),
             Mode::OauthToken => format!("\"oauth_token\"\noauth_token = \"file:{home}/token\""),
             Mode::ApiKey => format!("\"api_key\"\napi_key = \"file:{home}/key\""),
             Mode::Ignore => "\"ignore\"".to_owned(),
@@ -133,12 +136,13 @@ impl<'a> Life<'a> {
                 .is_some_and(|text| text.contains(canary.text()))
         };
         let (variables, file) = (0, parts.len().saturating_sub(2));
+        let copied = mode == Mode::Copy;
         for (canary, owner, part) in [
             (&self.login, Mode::Sync, file),
             (&self.token, Mode::OauthToken, variables),
             (&self.key, Mode::ApiKey, variables),
         ] {
-            let wanted = mode == owner;
+            let wanted = mode == owner || copied && owner == Mode::Sync;
             let anywhere = seen.contains(canary.text());
             ensure!(anywhere == wanted, "{mode:?}, of {owner:?}: {anywhere}");
             ensure!(
@@ -146,7 +150,12 @@ impl<'a> Life<'a> {
                 "{mode:?} is in the wrong place"
             );
         }
-        ensure!(!seen.contains("stays here"), "the refresh token came along");
+        // A copy alone has what renews it.
+        let renews = seen.contains("stays here");
+        ensure!(
+            renews == copied,
+            "{mode:?}, with the refresh token: {renews}"
+        );
         Ok(())
     }
 }
@@ -172,25 +181,25 @@ fn newest_login(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-/// The agent renews its login, or its user logs in by hand: that is kept until
+/// The agent renews its copy of a login, or its user logs in by hand: that is kept until
 /// the host has another one, and goes with the mode.
 fn own_login(rig: &Rig) -> Result<()> {
     const LOG_IN: &str = "cd /run/docker-jackin && \
         sed 's/\"accessToken\": *\"/&renewed-/' ~/.claude/.credentials.json >new && \
         cat new >~/.claude/.credentials.json && rm new && grep -c renewed- file-*";
-    let mut life = Life::new(rig, Mode::Sync)?;
+    let mut life = Life::new(rig, Mode::Copy)?;
     let container = life.start(&["--init", "-u", "dev"])?;
     let seen = container.shell(LOG_IN)?;
     ensure!(seen == "1", "{seen:?}");
     for verbs in [&[RESTART][..], &[&["stop"], &["start"]], &[RESTART]] {
         life.docker(&container, verbs)?;
-        life.has_exactly(Mode::Sync, &container)?;
+        life.has_exactly(Mode::Copy, &container)?;
         let own = container.shell("grep -c renewed- ~/.claude/.credentials.json")?;
         ensure!(own == "1", "{verbs:?}: {own}");
     }
     life.log_in_anew()?;
     life.docker(&container, &[RESTART])?;
-    life.has_exactly(Mode::Sync, &container)?;
+    life.has_exactly(Mode::Copy, &container)?;
     container.shell(LOG_IN)?;
     life.configure(Mode::Ignore)?;
     life.docker(&container, &[RESTART])?;
@@ -213,11 +222,13 @@ pub(crate) fn kill_it(rig: &Rig, container: &Container) -> Result<()> {
 }
 
 /// Every change that the scenarios name, one after the other.
-const CHANGES: [Mode; 6] = [
+const CHANGES: [Mode; 8] = [
     Mode::OauthToken,
     Mode::Sync,
-    Mode::ApiKey,
+    Mode::Copy,
     Mode::Sync,
+    Mode::ApiKey,
+    Mode::Copy,
     Mode::Ignore,
     Mode::Sync,
 ];

@@ -27,8 +27,9 @@ pub const DESCRIPTION: Description = Description {
     credential_file: CREDENTIALS,
     log_in: "amp login",
     renew: "amp login",
-    refresh: Refresh::Live,
     renewal: None,
+    // Its key does not end, and is read at each start.
+    refresh: Refresh::Live,
 };
 
 /// Its secrets. `settings.json`, in another folder, holds preferences only.

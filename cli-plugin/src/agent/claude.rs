@@ -96,11 +96,13 @@ pub const DESCRIPTION: Description = Description {
     credential_file: CREDENTIALS,
     log_in: "claude",
     renew: "claude auth status",
-    refresh: Refresh::Live,
     renewal: Some(Renewal {
         program: "claude",
         arguments: &["auth", "status"],
     }),
+    // It reads a login that was replaced with its next request, and between the
+    // two tries of one that got a 401.
+    refresh: Refresh::Live,
 };
 
 /// Its login.

@@ -56,8 +56,10 @@ pub const DESCRIPTION: Description = Description {
     log_in: "codex login",
     // `codex login status` renews nothing; any session does.
     renew: "codex",
-    refresh: Refresh::Live,
     renewal: None,
+    // It reads the file again before its token ends and after a 401, and goes
+    // on in the same turn. It keeps the account it was started with.
+    refresh: Refresh::Live,
 };
 
 /// Moves all of Codex's files into another folder.

@@ -42,8 +42,10 @@ pub const DESCRIPTION: Description = Description {
     log_in: "opencode auth login",
     // It renews a login with the request that needs it.
     renew: "opencode",
-    refresh: Refresh::Live,
     renewal: None,
+    // A session is read from the file with each request; keys are when it
+    // starts, and do not end.
+    refresh: Refresh::Live,
 };
 
 const CREDENTIALS: OwnFile = OwnFile {

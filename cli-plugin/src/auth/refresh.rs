@@ -72,14 +72,19 @@ pub struct ChosenRefresh {
     pub scope: Option<Scope>,
 }
 
+impl From<Trace<Refresh>> for ChosenRefresh {
+    fn from(trace: Trace<Refresh>) -> Self {
+        Self {
+            refresh: trace.decided,
+            scope: trace.by,
+        }
+    }
+}
+
 /// How the logins of `agent` keep up in a container of this cell: what the
 /// first scope says that sets `sync_refresh`, else what the agent bears.
 pub fn resolve(config: &Config, cell: Cell<'_>, agent: Agent) -> ChosenRefresh {
-    let Trace { decided, by, .. } = trace(config, cell, agent);
-    ChosenRefresh {
-        refresh: decided,
-        scope: by,
-    }
+    trace(config, cell, agent).into()
 }
 
 /// How that is chosen.

@@ -1,4 +1,5 @@
-//! What a container keeps of its own when it starts again.
+//! What a container keeps of its own when it starts again: of a copy, that is.
+//! One that follows the host's login has nothing of its own.
 
 use std::fs;
 
@@ -13,7 +14,7 @@ use super::*;
 #[test]
 fn scenario_38_what_the_container_has_of_its_own_outlives_an_unchanged_host() {
     for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
+        let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "host", 5));
         scene.start();
         // A login by hand may be older by its times: it came later all the same.
@@ -37,7 +38,7 @@ fn scenario_38_when_both_have_changed_the_times_decide_where_there_are_any() {
         (Agent::Amp, 1, 2, "host"),
         (Agent::Opencode, 1, 2, "host"),
     ] {
-        let mut scene = Scene::new(agent);
+        let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "launch", 0));
         scene.start();
         scene.container_writes(&login_of(agent, "own", own_hour));
@@ -48,7 +49,7 @@ fn scenario_38_when_both_have_changed_the_times_decide_where_there_are_any() {
 
 #[test]
 fn scenario_38_a_login_of_its_own_is_told_as_such() {
-    let mut scene = Scene::new(Agent::Claude);
+    let mut scene = Scene::with_copy(Agent::Claude);
     scene.host_has(&login_of(Agent::Claude, "host", 0));
     scene.start();
     scene.container_writes(&login_of(Agent::Claude, "own", 1));
@@ -71,7 +72,7 @@ fn scenario_38_a_login_of_its_own_is_told_as_such() {
 #[test]
 fn scenario_27_a_host_that_logged_out_leaves_the_container_its_login() {
     for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
+        let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "host", 0));
         let first = scene.bound();
         scene.host_has_none();
@@ -89,7 +90,7 @@ fn scenario_38_a_containers_file_that_is_no_login_gives_way_to_the_hosts() {
     let long = format!("{{\"apiKey@x\":\"{}\"}}", "y".repeat(OWN_LIMIT));
     for agent in Agent::ALL {
         for broken in ["", "{}", "null", "\u{0}", &deep, &long] {
-            let mut scene = Scene::new(agent);
+            let mut scene = Scene::with_copy(agent);
             scene.host_has(&login_of(agent, "host", 0));
             let first = scene.bound();
             scene.container_writes(broken);
@@ -105,7 +106,7 @@ fn scenario_38_a_containers_file_that_is_no_login_gives_way_to_the_hosts() {
 fn scenario_38_a_containers_login_that_has_ended_for_good_gives_way_to_the_hosts() {
     let ended = (NOW - 1) * 1000;
     let mut own = json!({"claudeAiOauth": {"accessToken": "own", "expiresAt": ended}});
-    let mut scene = Scene::new(Agent::Claude);
+    let mut scene = Scene::with_copy(Agent::Claude);
     scene.host_has(&login_of(Agent::Claude, "host", 0));
     scene.start();
     scene.container_writes(&own.to_string());
@@ -120,7 +121,7 @@ fn scenario_38_a_containers_login_that_has_ended_for_good_gives_way_to_the_hosts
 fn scenarios_32_and_34_another_mode_leaves_nothing_of_a_session() {
     for agent in Agent::ALL {
         for mode in ["ignore", "api_key"] {
-            let mut scene = Scene::new(agent);
+            let mut scene = Scene::with_copy(agent);
             scene.host_has(&login_of(agent, "host", 0));
             scene.start();
             scene.container_writes(&login_of(agent, "own", 1));
@@ -135,7 +136,7 @@ fn scenarios_32_and_34_another_mode_leaves_nothing_of_a_session() {
 #[test]
 fn scenario_35_a_key_does_not_come_back_as_a_session() {
     for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
+        let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "host", 0));
         scene.start();
         scene.mode("api_key");
@@ -166,7 +167,7 @@ proptest! {
         whole in any::<bool>(),
         host_changes in any::<bool>(),
     ) {
-        let mut scene = Scene::new(agent);
+        let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "host", 5));
         let mut hosts = scene.bound();
         let own = if whole { login_of(agent, &name, hour) } else { text };
@@ -174,7 +175,7 @@ proptest! {
         if host_changes {
             scene.host_has(&login_of(agent, "newer", 6));
             hosts = {
-                let mut fresh = Scene::new(agent);
+                let mut fresh = Scene::with_copy(agent);
                 fresh.host_has(&login_of(agent, "newer", 6));
                 fresh.bound()
             };

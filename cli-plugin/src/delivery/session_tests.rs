@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::super::{Prepared, prepare};
 use super::*;
-use crate::auth::scope::Cell;
+use crate::auth::mode::AuthMode;
+use crate::auth::scope::{Cell, Scope};
 use crate::config;
 use crate::host::Host;
 
@@ -30,6 +31,8 @@ struct Last {
 pub(super) struct Scene {
     pub(super) home: tempfile::TempDir,
     agent: Agent,
+    /// `sync_refresh`, if the configuration sets it.
+    refresh: Option<&'static str>,
     /// What the last start left.
     last: Option<Last>,
 }
@@ -39,16 +42,34 @@ impl Scene {
         let scene = Self {
             home: tempfile::tempdir().unwrap(),
             agent,
+            refresh: None,
             last: None,
         };
         scene.mode("sync");
         scene
     }
 
+    /// One in which the container gets a copy that it can renew.
+    pub(super) fn with_copy(agent: Agent) -> Self {
+        let mut scene = Self::new(agent);
+        scene.refresh("copy");
+        scene
+    }
+
+    /// Chooses how the login keeps up, in `sync`.
+    pub(super) fn refresh(&mut self, word: &'static str) {
+        self.refresh = Some(word);
+        self.mode("sync");
+    }
+
     /// Chooses the mode, with a key for those that need one.
     pub(super) fn mode(&self, word: &str) {
         let agent = self.agent.word();
-        let text = format!("[{agent}]\nauth_forward = \"{word}\"\napi_key = \"canary-key\"\n");
+        let refresh = self.refresh.iter();
+        let refresh = refresh.map(|word| format!("sync_refresh = \"{word}\"\n"));
+        let refresh = refresh.collect::<String>();
+        let text =
+            format!("[{agent}]\nauth_forward = \"{word}\"\napi_key = \"canary-key\"\n{refresh}");
         let file = self.home.path().join("config.toml");
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -112,6 +133,15 @@ impl Scene {
         bound(&payload, self.agent).map(|content| content.expose().to_owned())
     }
 
+    /// The login of the host's that the container follows since its last start.
+    pub(super) fn follows(&self) -> Option<LoginId> {
+        let payload = &self.last.as_ref()?.payload;
+        match delivery(payload, self.agent)? {
+            Delivery::Live { login, .. } => Some(login.clone()),
+            _ => None,
+        }
+    }
+
     /// Has something inside the container write its credential file.
     pub(super) fn container_writes(&mut self, text: &str) {
         let place = self.agent.description().credential_file.in_container();
@@ -153,14 +183,69 @@ pub(super) fn login_of(agent: Agent, name: &str, hour: u64) -> String {
 }
 
 #[test]
-fn scenario_26_and_41a_a_login_is_forwarded_and_its_refresh_token_is_not() {
+fn scenario_26_and_41a_a_login_is_followed_and_its_refresh_token_is_not_there() {
     for agent in Agent::ALL {
         let mut scene = Scene::new(agent);
         scene.host_has(&login_of(agent, "canary", 0));
-        let bound = scene.bound().unwrap();
-        assert!(bound.contains("canary"), "{agent}");
-        assert!(!bound.contains("refresh-canary"), "{agent}");
+        let prepared = scene.start();
+        let payload = serde_json::to_string(&prepared.payload).unwrap();
+        assert!(payload.contains("canary"), "{agent}");
+        assert!(!payload.contains("refresh-canary"), "{agent}");
+        // What is published is what a container has that cannot follow it.
+        let [publication] = prepared.live.as_slice() else {
+            panic!("{agent}: one login to be published");
+        };
+        assert_eq!(scene.follows().as_ref(), Some(&publication.id), "{agent}");
+        let bound = bound(&prepared.payload, agent).unwrap();
+        assert_eq!(publication.content.expose(), bound.expose(), "{agent}");
+        let session = prepared.provided[0].session.as_ref().unwrap();
+        assert_eq!(session.follows.as_ref(), Some(&publication.id));
+        assert!(!session.renews, "{agent}");
     }
+}
+
+#[test]
+fn a_copy_has_the_refresh_token_where_there_is_one_and_follows_nothing() {
+    for agent in Agent::ALL {
+        let mut scene = Scene::with_copy(agent);
+        scene.host_has(&login_of(agent, "canary", 0));
+        let prepared = scene.start();
+        let payload = serde_json::to_string(&prepared.payload).unwrap();
+        let renews = agent != Agent::Amp;
+        assert!(payload.contains("\"canary\\\""), "{agent}");
+        assert_eq!(payload.contains("refresh-canary"), renews, "{agent}");
+        assert_eq!(scene.follows(), None, "{agent}");
+        assert!(prepared.live.is_empty(), "{agent}");
+        let session = prepared.provided[0].session.as_ref().unwrap();
+        assert_eq!(
+            (session.renews, &session.follows),
+            (renews, &None),
+            "{agent}"
+        );
+        assert_eq!(
+            prepared.lines[0].text.split(',').next(),
+            Some("copied host session (sync_refresh = \"copy\")")
+        );
+    }
+}
+
+#[test]
+fn a_line_names_the_scope_that_chose_the_copy_where_it_is_another_than_the_modes() {
+    let scope = |name: &str| Some(Scope::Workspace(name.to_owned()));
+    let chosen = |scope| ChosenMode {
+        auth_mode: AuthMode::default_of(Agent::Claude),
+        scope,
+    };
+    let told = |by, mode| {
+        let refresh = ChosenRefresh {
+            refresh: Refresh::Copy,
+            scope: by,
+        };
+        manner(&refresh, &chosen(mode))
+    };
+    assert_snapshot!(told(scope("w"), scope("w")), @r#"copied host session (sync_refresh = "copy")"#);
+    assert_snapshot!(told(scope("w"), None), @r#"copied host session (sync_refresh = "copy" from workspace w)"#);
+    assert_snapshot!(told(None, scope("w")), @"copied host session (sync)");
 }
 
 #[test]
@@ -227,10 +312,11 @@ fn scenario_30_a_link_is_followed_inside_the_home_only() {
 #[test]
 fn scenario_31_a_restart_takes_the_hosts_newer_login() {
     for agent in Agent::ALL {
-        let mut scene = Scene::new(agent);
-        for (name, hour) in [("first", 0), ("second", 1), ("third", 2)] {
-            scene.host_has(&login_of(agent, name, hour));
-            assert!(scene.bound().unwrap().contains(name), "{agent}");
+        for mut scene in [Scene::new(agent), Scene::with_copy(agent)] {
+            for (name, hour) in [("first", 0), ("second", 1), ("third", 2)] {
+                scene.host_has(&login_of(agent, name, hour));
+                assert!(scene.bound().unwrap().contains(name), "{agent}");
+            }
         }
     }
 }

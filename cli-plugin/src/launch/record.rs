@@ -57,6 +57,9 @@ pub struct Login {
     /// The login that it follows; `None` when it has a copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<LoginId>,
+    /// Whether it has what renews that login, which works once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renews: bool,
     /// By what the account of the login is known again that was forwarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -127,6 +130,7 @@ impl From<&Provided> for Login {
             origin: session.map(|session| session.origin.to_string()),
             ends: session.and_then(|session| session.ends).map(seconds),
             follows: session.and_then(|session| session.follows.clone()),
+            renews: session.is_some_and(|session| session.renews),
             account: session.and_then(|session| session.account.clone()),
             given: None,
         }

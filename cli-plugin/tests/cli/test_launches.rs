@@ -65,29 +65,50 @@ fn a_launch_is_written_down_without_any_secret() {
     assert!(request.get().contains(&format!(r#""launch":"{id}""#)));
 }
 
-#[test]
-fn scenario_41_running_containers_with_the_same_login_are_named() {
-    let environment = TestEnvironment::new("1.45");
-    environment.write_login(FAR);
-    environment.configure(SYNC_ROLE);
+/// Launches `web`, and puts its container into the engine in this state.
+fn launch(environment: &TestEnvironment, name: &str, state: &'static str) -> String {
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let id = launch_id(environment);
     let uid = rustix::process::geteuid().as_raw().to_string();
-    let launch = |name: &str, state: &'static str| {
-        let outcome = environment.run(&["run", "web"]);
-        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
-        let id = launch_id(&environment);
-        let labels = [
-            ("dev.jackin.owner", uid.as_str()),
-            ("dev.jackin.launch", &id),
-        ];
-        let container = Container::running(name, &labels).state(state);
-        environment.engine().add(container);
-        outcome.stderr
-    };
-    let first = launch("web-1", "running");
-    assert!(!first.contains("also in use"), "{first}");
-    launch("api-2", "running");
-    launch("stopped", "exited");
+    let labels = [
+        ("dev.jackin.owner", uid.as_str()),
+        ("dev.jackin.launch", &id),
+    ];
+    let container = Container::running(name, &labels).state(state);
+    environment.engine().add(container);
+    outcome.stderr
+}
+
+/// The line that warns of other containers.
+fn warning_of_others(shown: &str) -> Option<&str> {
+    shown.lines().find(|line| line.contains("also in use"))
+}
+
+/// A login with a refresh token, and a role whose containers get it like that.
+fn with_renewable_login(refresh: &str) -> TestEnvironment {
+    let environment = TestEnvironment::new("1.45");
+    environment.write(
+        ".claude/.credentials.json",
+        &format!(
+            r#"{{"claudeAiOauth":{{"accessToken":"access-canary","refreshToken":"refresh-canary","expiresAt":{FAR}000}}}}"#
+        ),
+    );
+    environment.configure(&format!(
+        "[claude]\nsync_refresh = \"{refresh}\"\n{SYNC_ROLE}"
+    ));
+    environment
+}
+
+#[test]
+fn scenario_41_a_copy_names_the_running_containers_with_the_same_login() {
+    let environment = with_renewable_login("copy");
+    let first = launch(&environment, "web-1", "running");
+    assert_eq!(warning_of_others(&first), None);
+    launch(&environment, "api-2", "running");
+    launch(&environment, "stopped", "exited");
     // One that only claims to be ours has no record.
+    let uid = rustix::process::geteuid().as_raw().to_string();
     let labels = [
         ("dev.jackin.owner", uid.as_str()),
         ("dev.jackin.launch", "0123456789abcdef"),
@@ -96,25 +117,48 @@ fn scenario_41_running_containers_with_the_same_login_are_named() {
         .engine()
         .add(Container::running("stranger", &labels));
     let shown = environment.run(&["run", "web"]).stderr;
-    let warning = shown
-        .lines()
-        .find(|line| line.contains("also in use"))
-        .unwrap();
-    let (before, days) = warning.split_once("(in ").unwrap();
-    let (days, after) = days.split_once(')').unwrap();
-    assert!(days.ends_with(" days"), "{warning}");
-    assert_snapshot!(format!("{before}(in <span>){after}"), @"warning: claude's login is also in use by api-2, web-1; each keeps the copy it was started with until it ends (in <span>): restart them then, or give them tokens of their own: docker jackin config auth set oauth_token");
+    assert_snapshot!(warning_of_others(&shown).unwrap(), @"warning: claude's login is also in use by api-2, web-1, and this container gets a copy of it: its refresh token works once, so whoever renews first logs out the others, this host included (401); have it follow the host's login: docker jackin config auth unset --refresh --agent claude; or give it a token of its own: docker jackin config auth set oauth_token");
     assert!(
-        shown.contains("claude auth: forwarded host session"),
+        shown.contains("claude auth: copied host session (sync_refresh = \"copy\" from global)"),
         "{shown}"
     );
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn scenario_41_a_copy_beside_containers_that_follow_is_told_from_either_side() {
+    let environment = with_renewable_login("live");
+    launch(&environment, "first", "running");
+    // Any number of containers may follow one login.
+    let shown = launch(&environment, "second", "running");
+    assert_eq!(warning_of_others(&shown), None);
+    assert!(shown.contains("claude auth: forwarded host session (sync)"));
+    environment.configure(&format!("[claude]\nsync_refresh = \"copy\"\n{SYNC_ROLE}"));
+    let shown = launch(&environment, "with-a-copy", "running");
+    let warning = warning_of_others(&shown).unwrap();
+    assert!(
+        warning.contains("in use by first, second, and"),
+        "{warning}"
+    );
+    environment.configure(SYNC_ROLE);
+    let shown = environment.run(&["run", "web"]).stderr;
+    assert_snapshot!(warning_of_others(&shown).unwrap(), @r#"warning: claude's login is also in use by with-a-copy as a copy, which logs out this container and this host once it renews itself (401); start that one anew with sync_refresh = "live", or give it a token of its own: docker jackin config auth set oauth_token"#);
+}
+
+#[test]
+fn scenario_41_a_login_that_nothing_renews_is_shared_in_copies_without_a_word() {
+    let environment = TestEnvironment::new("1.45");
+    environment.write_login(FAR);
+    environment.configure(&format!("[claude]\nsync_refresh = \"copy\"\n{SYNC_ROLE}"));
+    launch(&environment, "first", "running");
+    let shown = launch(&environment, "second", "running");
+    assert!(shown.contains("copied host session"), "{shown}");
+    assert_eq!(warning_of_others(&shown), None);
 }
 
 #[test]
 fn scenario_41_a_container_with_another_login_is_not_named() {
-    let environment = TestEnvironment::new("1.45");
-    environment.write_login(FAR);
-    environment.configure(SYNC_ROLE);
+    let environment = with_renewable_login("copy");
     assert_eq!(environment.run(&["run", "web"]).code, 7);
     environment.add_launched("web-1");
     let login = environment.home().join(".claude/.credentials.json");
@@ -124,7 +168,7 @@ fn scenario_41_a_container_with_another_login_is_not_named() {
     let folder = environment.home().join("work");
     let output = command.env("CLAUDE_CONFIG_DIR", folder).output().unwrap();
     let shown = String::from_utf8_lossy(&output.stderr);
-    assert!(shown.contains("forwarded host session"), "{shown}");
+    assert!(shown.contains("copied host session"), "{shown}");
     assert!(!shown.contains("also in use"), "{shown}");
 }
 

@@ -99,7 +99,7 @@ fn scenario_38_a_login_made_in_the_container_is_kept_start_after_start() {
         environment.write(".claude/.credentials.json", &text);
     };
     host("canary-host");
-    environment.configure(ROLE);
+    environment.configure(&format!("[claude]\nsync_refresh = \"copy\"\n{ROLE}"));
     let launch = environment.run(&["run", "web"]);
     assert_eq!(launch.code, 7, "{}", launch.stderr);
     let ticket = environment.ticket();

@@ -350,8 +350,13 @@ fn another_users_ticket_and_a_beginning_of_several_are_refused() {
 #[test]
 fn scenario_41_a_container_of_a_ticket_is_known_by_its_labels() {
     let environment = TestEnvironment::new("1.45");
-    environment.write_login(FAR);
-    environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
+    environment.write(
+        ".claude/.credentials.json",
+        r#"{"claudeAiOauth":{"accessToken":"a","refreshToken":"r"}}"#,
+    );
+    environment.configure(
+        "[claude]\nsync_refresh = \"copy\"\n[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n",
+    );
     let made = environment.run(&["ticket", "--role", "web"]);
     assert_eq!(made.code, 0, "{}", made.stderr);
     let labels = made

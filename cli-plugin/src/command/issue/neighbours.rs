@@ -1,17 +1,17 @@
 //! Other running containers that were started with the same login.
 //!
-//! No container has the refresh token, so none logs another out. But each
-//! keeps the copy it was started with, and all of those end together.
+//! Those that follow the host's login share it in peace. A copy with its refresh
+//! token does not: that works once, and whoever renews first logs out all the
+//! others, be they copies, followers or the host.
 
 use std::time::SystemTime;
 
 use crate::agent::Agent;
-use crate::auth::mode::Mode;
-use crate::delivery::Provided;
+use crate::auth::refresh::ChosenRefresh;
+use crate::delivery::{Provided, Session};
 use crate::engine::Engine;
 use crate::engine::containers::Listed;
 use crate::launch::{LaunchFolder, Record, label, launch_of};
-use crate::span;
 
 /// How long the engine may take to list containers, in seconds: the launch
 /// waits, and can do without.
@@ -47,7 +47,7 @@ pub(super) fn warnings(
         listed: &listed,
         records: &records,
     };
-    let warnings = provided.iter().filter_map(|one| others.warning(one, now));
+    let warnings = provided.iter().filter_map(|one| others.warning(one));
     warnings.collect()
 }
 
@@ -58,33 +58,34 @@ struct Others<'a> {
 }
 
 impl Others<'_> {
-    fn warning(&self, provided: &Provided, now: SystemTime) -> Option<String> {
+    fn warning(&self, provided: &Provided) -> Option<String> {
         let session = provided.session.as_ref()?;
         let agent = provided.chosen.auth_mode.agent();
-        let found = self.with_login(agent, &session.origin.to_string());
+        let found = self.with_login(agent, session);
         if found.is_empty() {
             return None;
         }
-        let ends = found.iter().filter_map(|(_, ends)| *ends).min();
-        let ends = ends.map(|ends| format!(" ({})", span::from_now(ends, now)));
-        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
-        Some(format!(
-            "{agent}'s login is also in use by {}; each keeps the copy it was started with until \
-             it ends{}: restart them then, or give them {} of their own: {}",
-            enumerated(&names),
-            ends.unwrap_or_default(),
-            if agent == Agent::Claude {
-                "tokens"
-            } else {
-                "keys"
-            },
-            remedy(agent),
-        ))
+        let (names, own) = (enumerated(&found), own_credential(agent));
+        Some(if session.renews {
+            let follow = follow(agent, &session.refresh);
+            format!(
+                "{agent}'s login is also in use by {names}, and this container gets a copy of it: \
+                 its refresh token works once, so whoever renews first logs out the others, this \
+                 host included (401); {follow}{own}"
+            )
+        } else {
+            format!(
+                "{agent}'s login is also in use by {names} as a copy, which logs out this container \
+                 and this host once it renews itself (401); start that one anew with sync_refresh = \
+                 \"live\", or {own}"
+            )
+        })
     }
 
-    /// The running containers in which `agent` has the login that lies at
-    /// `origin`, each with the end of what it was given.
-    fn with_login(&self, agent: Agent, origin: &str) -> Vec<(&str, Option<SystemTime>)> {
+    /// The running containers in which `agent` has that login, and that could
+    /// be logged out by it, or it by them.
+    fn with_login(&self, agent: Agent, session: &Session) -> Vec<&str> {
+        let origin = session.origin.to_string();
         let running = self.listed.iter().filter(|one| one.state == "running");
         let found = running.filter_map(|container| {
             let id = launch_of(container)?;
@@ -92,18 +93,36 @@ impl Others<'_> {
             let record = records.find(|one| one.id == id)?;
             let mut logins = record.agents.iter();
             let login = logins.find(|login| login.agent == agent.word())?;
-            let same = login.mode == Mode::Sync.word() && login.origin.as_deref() == Some(origin);
-            same.then(|| (container.name.as_str(), login.ends()))
+            let same = login.origin.as_deref() == Some(origin.as_str());
+            let races = same && (session.renews || login.renews);
+            races.then_some(container.name.as_str())
         });
         found.collect()
     }
 }
 
+/// How a container is made to follow the host's login, if it is by choice that
+/// it does not.
+fn follow(agent: Agent, refresh: &ChosenRefresh) -> String {
+    let Some(scope) = &refresh.scope else {
+        return String::new();
+    };
+    let flags = scope.flags();
+    format!(
+        "have it follow the host's login: docker jackin config auth unset --refresh --agent \
+         {agent}{flags}; or "
+    )
+}
+
 /// The command that gives an agent a credential of its own.
-fn remedy(agent: Agent) -> String {
+fn own_credential(agent: Agent) -> String {
     match agent {
-        Agent::Claude => "docker jackin config auth set oauth_token".to_owned(),
-        other => format!("docker jackin config auth set api_key --agent {other}"),
+        Agent::Claude => {
+            "give it a token of its own: docker jackin config auth set oauth_token".to_owned()
+        }
+        other => format!(
+            "give it a key of its own: docker jackin config auth set api_key --agent {other}"
+        ),
     }
 }
 
