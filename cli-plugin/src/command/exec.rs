@@ -12,12 +12,14 @@ use rustix::fs::{FileType, major, minor};
 
 use crate::agent::Agent;
 use crate::command::agent_word::agent_word;
+use crate::command::issue;
 use crate::docker::given_flags::{EXEC, GivenFlags};
 use crate::docker::program;
 use crate::engine::here;
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::launch::Container;
+use crate::live::Logins;
 use crate::plugin::arguments::for_docker;
 use crate::plugin::global_flags::GlobalFlags;
 
@@ -67,6 +69,9 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
     let engine = here::reach(flags, &host)?;
     let container = find::container(&engine, flags, &host, &name)?;
     let agent = agent_of(&container, wanted)?;
+    if follows_a_login(&host, &container.id) {
+        issue::keep_up_to_date(&host);
+    }
 
     let mut line = for_docker(flags);
     line.push("exec".into());
@@ -78,6 +83,14 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
         None => line.push(agent.ok_or_else(no_agent)?.description().program.into()),
     }
     Err(program::become_docker(&docker, &line, &[], None))
+}
+
+/// Whether a container follows a login of the host's: what keeps that up to
+/// date may have been killed since it was started.
+fn follows_a_login(host: &Host, container: &str) -> bool {
+    let logins = Logins::of_user(host.uid()).map(|logins| logins.all());
+    let mut logins = logins.into_iter().flatten();
+    logins.any(|login| login.lease_of(container).is_some())
 }
 
 fn container_word(first: Option<OsString>) -> Result<String, Failure> {

@@ -12,6 +12,8 @@ use jackin_oci_hook::folder::candidates;
 use jackin_oci_hook::ticket::TicketId;
 
 use crate::agent::Agent;
+use crate::auth::mode::{self, Mode};
+use crate::auth::refresh::{self, Refresh};
 use crate::auth::scope::Cell;
 use crate::config::Config;
 use crate::delivery::{Circumstances, Prepared, Provided};
@@ -20,7 +22,7 @@ use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, Terms, TicketFolder};
 use crate::host::Host;
 use crate::launch::{LaunchFolder, LaunchId, Login, Record};
-use crate::live::{Logins, Wanted};
+use crate::live::{Attempt, Logins, Wanted, renew_in_time, watcher};
 use crate::request::{Request, Subject};
 use crate::source::Shell;
 use crate::terminal;
@@ -63,6 +65,24 @@ impl Order<'_> {
         })
     }
 
+    /// Has the host's logins renewed that are due and would be followed. What
+    /// comes of it is seen once they are read.
+    pub(super) fn renew_what_is_due(&self) -> Vec<Attempt> {
+        let agents = self.agents.iter().filter(|agent| self.follows(**agent));
+        let now = SystemTime::now();
+        let attempts = agents.filter_map(|agent| renew_in_time(*agent, self.host, now));
+        attempts.collect()
+    }
+
+    /// Whether `agent` would follow the host's login.
+    fn follows(&self, agent: Agent) -> bool {
+        let mode = mode::resolve(self.config, self.cell, agent)
+            .auth_mode
+            .mode();
+        let refresh = refresh::resolve(self.config, self.cell, agent).refresh;
+        mode == Mode::Sync && refresh == Refresh::Live
+    }
+
     /// What is needed to resolve it again when the container is started again.
     pub(super) fn request(&self, prepared: &Prepared, id: &LaunchId) -> Request {
         let subject = match self.cell.role {
@@ -100,6 +120,16 @@ impl Order<'_> {
         record.workspace = self.cell.workspace.map(str::to_owned);
         record.agents = prepared.provided.iter().map(Login::from).collect();
         record
+    }
+}
+
+/// Starts what keeps published logins up to date, if it does not run. Without
+/// it a container has its login for as long as that lasts.
+pub(super) fn keep_up_to_date(host: &Host) {
+    if let Err(failure) = watcher::ensure(host) {
+        let Failure { message, hints, .. } = failure;
+        let next = hints.iter().map(|hint| format!("; {hint}"));
+        terminal::show_warning(&format!("{message}{}", next.collect::<String>()));
     }
 }
 
@@ -185,6 +215,7 @@ impl Counter {
     pub(super) fn reserve(
         &self,
         prepared: &mut Prepared,
+        attempts: &[Attempt],
         host: &Host,
         terms: Terms,
         read: SystemTime,
@@ -196,10 +227,14 @@ impl Counter {
         for warning in publish(logins, prepared, host, &wanted, read) {
             terminal::show_warning(&warning);
         }
+        if let Ok(logins) = logins {
+            attempts.iter().for_each(|attempt| logins.note(attempt));
+        }
         Ok(Reserved { id, terms })
     }
 
-    /// Stages the ticket.
+    /// Stages the ticket, and sees to it that what its containers follow is
+    /// kept up to date.
     ///
     /// # Errors
     /// It cannot be written.
@@ -208,7 +243,9 @@ impl Counter {
         reserved: Reserved,
         prepared: Prepared,
         request: &Request,
+        host: &Host,
     ) -> Result<Staged, Failure> {
+        let followed = !prepared.live.is_empty();
         let Reserved { id, terms } = reserved;
         let raw = request.to_raw().map_err(|error| {
             let message = format!("failed to write down the request: {error}");
@@ -219,7 +256,11 @@ impl Counter {
         let staged = raw.and_then(|request| {
             handoff::stage(tickets, id, prepared.payload, Some(request), terms, now)
         });
-        staged.inspect_err(|_| self.nobody_comes(&name))
+        let staged = staged.inspect_err(|_| self.nobody_comes(&name))?;
+        if followed {
+            keep_up_to_date(host);
+        }
+        Ok(staged)
     }
 
     /// Takes a ticket back with which no container will come.

@@ -108,8 +108,9 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 }
 
 fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
-    let now = SystemTime::now();
     let order = launch.order();
+    let attempts = order.renew_what_is_due();
+    let now = SystemTime::now();
     let mut prepared = order.with_circumstances(now, delivery::prepare)?;
     let watch = token::watch(&launch.config, &launch.host, &mut prepared, now);
     launch.warn(&prepared.warnings);
@@ -121,11 +122,11 @@ fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
     let counter = Counter::open(launch.host.uid())?;
     let id = launch_id()?;
     let terms = Terms::of_image(&launch.subject.image);
-    let reserved = counter.reserve(&mut prepared, &launch.host, terms, now)?;
+    let reserved = counter.reserve(&mut prepared, &attempts, &launch.host, terms, now)?;
     counter.warn_of_neighbours(&engine, &prepared.provided, now);
     counter.write_down(&order.record(&prepared, &id, &engine, now));
     let request = order.request(&prepared, &id);
-    let staged = counter.stage(reserved, prepared, &request)?;
+    let staged = counter.stage(reserved, prepared, &request, &launch.host)?;
     let handle = staged.handle.expose();
     let labels = launch.labels(id.as_str());
     let line = launch.docker_line(&handle, handle_by, &labels);

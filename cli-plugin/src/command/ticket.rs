@@ -140,10 +140,11 @@ pub fn run(flags: &GlobalFlags, arguments: Arguments) -> Result<ExitCode, Failur
 }
 
 fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
-    let now = SystemTime::now();
     let decided = Decided::decide(flags, asked)?;
     let output = Output::find(flags, &decided)?;
     let order = decided.order();
+    let attempts = order.renew_what_is_due();
+    let now = SystemTime::now();
     let mut prepared = order.with_circumstances(now, delivery::prepare)?;
     let watch = token::watch(&decided.config, &decided.host, &mut prepared, now);
     for warning in decided.config.warnings.iter().chain(&prepared.warnings) {
@@ -157,7 +158,13 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
         counter.warn_of_neighbours(engine, &prepared.provided, now);
     }
     let id = launch_id()?;
-    let reserved = counter.reserve(&mut prepared, &decided.host, decided.terms(), now)?;
+    let reserved = counter.reserve(
+        &mut prepared,
+        &attempts,
+        &decided.host,
+        decided.terms(),
+        now,
+    )?;
     let modes = prepared.mode_words();
     let record = output.engine_to_be_labelled().map(|engine| {
         let mut record = order.record(&prepared, &id, engine, now);
@@ -165,7 +172,7 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
         record
     });
     let request = order.request(&prepared, &id);
-    let staged = counter.stage(reserved, prepared, &request)?;
+    let staged = counter.stage(reserved, prepared, &request, &decided.host)?;
     if let Some(record) = record {
         counter.write_down(&record);
     }

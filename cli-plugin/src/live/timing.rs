@@ -6,7 +6,7 @@ use super::{Published, Renewal};
 /// The longest time before its end at which a login is renewed. Claude itself
 /// takes a login for due 4 minutes before its end: any earlier and it would do
 /// nothing, much later and a container could be first to see the end.
-const AHEAD: u64 = 180 * SECOND;
+pub(super) const AHEAD: u64 = 180 * SECOND;
 
 /// The longest time between two attempts at the same login.
 const LONGEST: u64 = 30 * 60 * SECOND;

@@ -141,10 +141,12 @@ impl TestEnvironment {
 
     /// The folder of the only login that is published.
     pub(crate) fn login(&self) -> PathBuf {
-        let mut logins = fs::read_dir(self.logins()).unwrap();
-        let login = logins.next().expect("a login is published").unwrap();
+        let entries = fs::read_dir(self.logins()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut logins = paths.filter(|path| path.is_dir());
+        let login = logins.next().expect("a login is published");
         assert!(logins.next().is_none(), "one login alone is published");
-        login.path()
+        login
     }
 
     /// Writes a file of mode 0600 below the home.

@@ -2,7 +2,7 @@
 //! where it cannot.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use insta::assert_snapshot;
@@ -256,4 +256,112 @@ fn once_docker_has_ended_nobody_is_waited_for() {
         names(&wanted).is_empty()
     });
     assert!(none, "{:?}", names(&wanted));
+}
+
+/// A `claude` that notes that it was asked, and does this then.
+fn with_claude(environment: &TestEnvironment, does: &str) {
+    let text = format!("#!/bin/sh\necho \"$@\" >> \"$HOME/asked\"\n{does}\n");
+    let claude = environment.write("bin/claude", &text);
+    fs::set_permissions(claude, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn asked(environment: &TestEnvironment) -> String {
+    fs::read_to_string(environment.home().join("asked")).unwrap_or_default()
+}
+
+#[test]
+fn a_login_that_has_ended_is_renewed_before_it_is_forwarded() {
+    let environment = environment();
+    let ended = LOGIN.replace("4102444800000", "1000000000000");
+    environment.write(".claude/.credentials.json", &ended);
+    environment.write("renewed", LOGIN);
+    with_claude(
+        &environment,
+        "cp \"$HOME/renewed\" \"$HOME/.claude/.credentials.json\"",
+    );
+    let outcome = environment.run(&["run", "web"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
+    assert!(follows(&environment.ticket(), &environment.login()));
+    assert_eq!(asked(&environment), "auth status\n");
+    let state = json(&environment.login().join("state.json"));
+    assert_eq!(state["renewal"], Value::Null);
+    environment.run(&["run", "web"]);
+    assert_eq!(asked(&environment), "auth status\n", "it holds for long");
+}
+
+#[test]
+fn a_login_that_cannot_be_renewed_is_not_asked_for_again_at_once() {
+    let environment = environment();
+    let ended = LOGIN.replace("4102444800000", "1000000000000");
+    environment.write(".claude/.credentials.json", &ended);
+    with_claude(&environment, "exit 1");
+    let ticket = ["ticket", "--role", "web", "--by", "variable"];
+    for _ in 0..2 {
+        let outcome = environment.run(&ticket);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(" has ended "), "{}", outcome.stderr);
+    }
+    assert_eq!(asked(&environment), "auth status\n");
+    let state = json(&environment.login().join("state.json"));
+    assert_eq!(state["renewal"]["attempts"], 1);
+    let failed = "`claude auth status` has ended, and the login is as it was";
+    assert_eq!(state["renewal"]["failed"], failed);
+}
+
+#[test]
+fn nobody_is_asked_to_renew_what_is_rehearsed() {
+    let environment = environment();
+    let ended = LOGIN.replace("4102444800000", "1000000000000");
+    environment.write(".claude/.credentials.json", &ended);
+    with_claude(&environment, "");
+    environment.run(&["run", "--dry-run", "web"]);
+    assert_eq!(asked(&environment), "");
+}
+
+/// The process that keeps logins up to date, while it runs.
+fn watcher(environment: &TestEnvironment) -> Option<rustix::process::Pid> {
+    let note = fs::read(environment.logins().join("watcher.lock")).ok()?;
+    let note: Value = serde_json::from_slice(&note).ok()?;
+    let pid = i32::try_from(note["pid"].as_i64()?).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid)?;
+    rustix::process::test_kill_process(pid).ok().map(|()| pid)
+}
+
+#[test]
+fn a_launch_and_an_exec_see_to_it_that_logins_are_kept_up_to_date() {
+    let environment = environment();
+    environment.serve("web-1", "web", "claude");
+    assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
+    let ticket = ["ticket", "--role", "web", "--by", "variable"];
+    assert_eq!(environment.run(&ticket).code, 0);
+    let kill = |pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let first = watcher(&environment).expect("a ticket starts one");
+    kill(first);
+    while watcher(&environment).is_some() {
+        std::thread::yield_now();
+    }
+    assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
+    assert_eq!(watcher(&environment), None, "it follows nothing");
+    write_lease(&environment, "id-of-web-1");
+    assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
+    assert!(watcher(&environment).is_some());
+}
+
+/// Has a container follow the only login that is published.
+fn write_lease(environment: &TestEnvironment, container: &str) {
+    let login = environment.login();
+    let folder = fs::metadata(login.join("published")).unwrap();
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, behind) = stat.rsplit_once(')').unwrap();
+    let started: u64 = behind.split_whitespace().nth(19).unwrap().parse().unwrap();
+    let lease = serde_json::json!({
+        "schema": 1,
+        "container": container,
+        "pid": std::process::id(),
+        "started": started,
+        "folder": { "device": folder.dev(), "number": folder.ino() },
+        "since": 1_700_000_000,
+    });
+    fs::write(login.join("leases").join(container), lease.to_string()).unwrap();
 }
