@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use jackin_oci_hook::ticket::Ticket;
 
-use crate::environment::{FAR, TestEnvironment};
+use crate::environment::TestEnvironment;
 
 pub(crate) const CANARY: &str = "sk-ant-oat01-canary-in-no-output-at-all-0123456789";
 
