@@ -162,9 +162,10 @@ fn no_end_is_warned_of_that_is_put_off_in_time() {
         scene.host_has(&login.to_string());
         let prepared = scene.start();
         let told = (prepared.lines[0].outlook, prepared.warnings.len());
-        let expected = match is_warned_of {
-            true => (Outlook::Doubtful, 1),
-            false => (Outlook::LoggedIn, 0),
+        let expected = if is_warned_of {
+            (Outlook::Doubtful, 1)
+        } else {
+            (Outlook::LoggedIn, 0)
         };
         assert_eq!(told, expected, "{agent} {refresh} {login}");
     }
