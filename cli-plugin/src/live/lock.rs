@@ -99,6 +99,8 @@ impl Drop for Lock {
         if self.holds() {
             let _ = fs::remove_file(&self.path);
         }
+        // A process that another thread is just starting has it open, too.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 

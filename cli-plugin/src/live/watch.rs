@@ -172,6 +172,8 @@ impl<'a> Watcher<'a> {
 
     /// Looks at everything, and does what is to be done.
     fn look(&mut self, now: Now, say: &mut Say<'_>) {
+        // What is seen on the way may be somewhere else than was looked at.
+        const TRIES: u32 = 4;
         for folder in self.logins.all() {
             let id = folder.id().clone();
             self.followed
@@ -179,11 +181,17 @@ impl<'a> Watcher<'a> {
                 .or_insert_with(|| Followed::begin(folder));
         }
         self.served |= !self.followed.is_empty();
-        // First: what happens from now on is seen, and what has happened is
-        // looked at.
-        self.look_out();
-        for followed in self.followed.values_mut() {
-            followed.look(self.logins, now, &self.pace, say);
+        for _ in 0..TRIES {
+            // First: what happens from now on is seen, and what has happened
+            // is looked at.
+            let places = self.places();
+            self.lookout.turn_to(&places);
+            for followed in self.followed.values_mut() {
+                followed.look(self.logins, now, &self.pace, say);
+            }
+            if self.places() == places {
+                break;
+            }
         }
         self.followed.retain(|id, followed| {
             let gone = followed.is_gone(now, &self.pace);
@@ -200,22 +208,14 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn look_out(&mut self) {
-        // A folder may come on the way to another while that is looked for.
-        const TRIES: u32 = 3;
-        let mut before = Places::default();
-        for _ in 0..TRIES {
-            let mut places = Places::default();
-            places.add(self.logins.path(), Names::Finished);
-            for followed in self.followed.values() {
-                followed.add_places(&mut places);
-            }
-            if places == before {
-                return;
-            }
-            self.lookout.turn_to(&places);
-            before = places;
+    /// The folders in which something happens before a login changes.
+    fn places(&self) -> Places {
+        let mut places = Places::default();
+        places.add(self.logins.path(), Names::Finished);
+        for followed in self.followed.values() {
+            followed.add_places(&mut places);
         }
+        places
     }
 
     /// The end, when there is another program to take our place. One that is

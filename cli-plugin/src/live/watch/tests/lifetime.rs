@@ -67,7 +67,8 @@ fn there_is_one_at_a_time_and_one_that_has_lost_its_lock_ends() {
     scene.log_in("first", HOURS);
     scene.publish(LONG);
     let watcher = scene.watch();
-    eventually("it has begun", || scene.lock().exists());
+    let is_locked = || crate::live::lock::note_of_owner(&scene.lock()).is_some();
+    eventually("it has begun", is_locked);
     assert!(Lock::try_take(&scene.lock()).unwrap().is_none());
     fs::remove_file(scene.lock()).unwrap();
     assert_eq!(watcher.ending(), Ending::Lost);
@@ -82,7 +83,8 @@ fn scenario_76_no_publication_is_lost_to_a_watcher_that_is_about_to_end() {
     let mut ended = 0;
     for turn in 0..60 {
         let watcher = scene.watch();
-        eventually("it begins", || scene.lock().exists() || watcher.is_over());
+        let is_locked = || crate::live::lock::note_of_owner(&scene.lock()).is_some();
+        eventually("it begins", || is_locked() || watcher.is_over());
         sleep(Duration::from_micros(100 * turn));
         scene.publish(LONG);
         // As a launch does: whoever is at it now stays.

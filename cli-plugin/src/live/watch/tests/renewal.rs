@@ -85,7 +85,9 @@ fn a_program_that_hangs_holds_up_nothing() {
     drop(watcher);
     assert_eq!(scene.calls(), 1);
     // It may have spent the refresh token, and goes on.
-    let pid = fs::read_to_string(scene.at("pid")).unwrap();
+    let pid = || fs::read_to_string(scene.at("pid")).unwrap_or_default();
+    eventually("it says which it is", || pid().ends_with('\n'));
+    let pid = pid();
     let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }
