@@ -26,6 +26,7 @@ use crate::kept::{RESTART, docker, kept_mounts, nothing_left};
 use crate::lab::{lab, named, on_each_rig, on_newest_engine};
 use crate::leak::{clean, nothing_kept};
 use crate::restart::Resolver;
+use crate::rootless;
 use owner::{Owner, PLACE};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_newest_engine("live::e52_our_processes_are_killed", killed),
         on_newest_engine("live::e56_hostile_publications", hostile),
         again::trials(),
+        rootless::on_each("live_e41_its_users_login_is_followed", follow_without_root),
         podman("podman-5.4 rootful crun", rootful_podman),
         podman("podman-4.3 rootless crun", rootless_podman),
     ]
@@ -147,6 +149,26 @@ fn follow(rig: &Rig) -> Result<()> {
     docker(rig, root, &[RESTART])?;
     has(root, &login)?;
     ensure!(!owner.published().join("new").exists(), "it was written to");
+    Ok(())
+}
+
+/// The engine is its user's own, and so is the login.
+fn follow_without_root(rig: &Rig) -> Result<()> {
+    let mut login = Canary::new()?;
+    let owner = Owner::new(Path::new("/"), rig.owner(), &login)?;
+    for flags in [&[][..], &["-u", "dev"]] {
+        let container = sleeping(rig, &owner, None, flags)?;
+        for _ in 0..2 {
+            has(&container, &login)?;
+            login = Canary::new()?;
+            owner.publish(&login)?;
+        }
+        container.exec(&["sh", "-c", ATTACKS])?;
+        has(&container, &login)?;
+        owner.lease(&container.id()?)?;
+        again::ask(&container)?;
+        has(&container, &login)?;
+    }
     Ok(())
 }
 
@@ -297,6 +319,7 @@ fn rootless_podman(podman: &Podman) -> Result<()> {
     follow_in_podman(podman, &[&[], &["--userns", "keep-id"]])
 }
 
+/// Through the wrapper, and through the hook alone.
 fn follow_in_podman(podman: &Podman, cases: &[&[&str]]) -> Result<()> {
     let mut login = Canary::new()?;
     let owner = Owner::new(&podman.machine.path("/")?, USER, &login)?;
@@ -325,6 +348,15 @@ fn follow_in_podman(podman: &Podman, cases: &[&[&str]]) -> Result<()> {
         let seen = container.shell("cat ~/.agent/login")?;
         ensure!(seen == login.text(), "{flags:?}: {seen:?}");
     }
+    let handle = podman.stage(&staging::ticket(owner.uid, owner.payload()?)?)?;
+    let container = podman.container();
+    let words = ["-d", "--name", &container.name, BASE, "sleep", "1000"];
+    podman.run_hooked(&handle, &words)?.success()?;
+    login = Canary::new()?;
+    owner.publish(&login)?;
+    let seen = container.shell("cat ~/.agent/login")?;
+    ensure!(seen == login.text(), "by the hook alone: {seen:?}");
+    owner.lease(&container.id()?)?;
     Ok(())
 }
 

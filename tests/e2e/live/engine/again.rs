@@ -39,7 +39,7 @@ pub(super) fn is_done(outcome: &Outcome) -> bool {
     outcome.code != 0 && outcome.text().contains(&answer)
 }
 
-fn ask(container: &Container) -> Result<()> {
+pub(super) fn ask(container: &Container) -> Result<()> {
     let outcome = container.exec(&[REDELIVER])?;
     ensure!(is_done(&outcome), "{outcome:?}");
     Ok(())
