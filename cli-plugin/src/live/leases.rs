@@ -34,12 +34,37 @@ pub(super) fn read(folder: &Path, container: &str) -> Option<Lease> {
 /// Where the system hides others' processes (`hidepid`, proc(5)) the start of
 /// one cannot be read. Then the process that has the pid is taken for it: a
 /// lease may then last too long, and never too short.
+///
+/// An engine in a pid namespace of its own calls the process by another pid than
+/// we do; there it is looked for by its start.
 pub fn process_of(lease: &Lease) -> Option<OwnedFd> {
+    open(lease.pid, lease.started).or_else(|| open(pid_here(lease)?, lease.started))
+}
+
+/// Our pid of the process that somebody in a pid namespace below ours calls as
+/// the lease does.
+fn pid_here(lease: &Lease) -> Option<i32> {
+    let all = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|&pid| started(pid) == Some(lease.started) && is_called(pid, lease.pid))
+}
+
+/// Whether process `pid` is called `other` in a namespace below ours (proc(5),
+/// `NSpid`).
+fn is_called(pid: i32, other: i32) -> bool {
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let mut pids = pids.unwrap_or_default().split_ascii_whitespace();
+    pids.any(|pid| pid.parse() == Ok(other))
+}
+
+fn open(pid: i32, born: u64) -> Option<OwnedFd> {
     // A negative one would be refused by a panic.
-    let pid = Some(lease.pid).filter(|pid| *pid > 0);
-    let process = pidfd_open(Pid::from_raw(pid?)?, PidfdFlags::empty()).ok()?;
-    if let Some(started) = started(lease.pid)
-        && started != lease.started
+    let known = Some(pid).filter(|pid| *pid > 0);
+    let process = pidfd_open(Pid::from_raw(known?)?, PidfdFlags::empty()).ok()?;
+    if let Some(started) = started(pid)
+        && started != born
     {
         return None;
     }
@@ -92,6 +117,31 @@ mod tests {
             },
             since: 3,
         }
+    }
+
+    /// As the engines of the end-to-end tests are, and those in containers.
+    #[test]
+    fn a_process_is_found_that_its_engine_calls_by_another_pid() {
+        let mut outer = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--pid", "--fork"])
+            .args(["--kill-child", "sh", "-c", "cat; true"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", outer.id());
+        let pid: i32 = loop {
+            if let Ok(pid) = fs::read_to_string(&children).unwrap().trim().parse() {
+                break pid;
+            }
+        };
+        // The first process of its namespace.
+        let born = started(pid).unwrap();
+        assert_eq!(pid_here(&lease(1, born)), Some(pid));
+        assert!(process_of(&lease(1, born)).is_some());
+        assert!(process_of(&lease(3, born)).is_none());
+        drop(outer.stdin.take());
+        outer.wait().unwrap();
+        assert!(process_of(&lease(1, born)).is_none());
     }
 
     #[test]
