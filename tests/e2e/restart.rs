@@ -39,6 +39,7 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
     [
         on_each_engine("restart::e31_the_resolver_is_missing", missing_resolver),
         on_each_engine("restart::e31_the_resolver_hangs", hanging_resolver),
+        on_each_engine("restart::e31_what_is_followed_needs_no_resolver", followed),
         on_each_engine("restart::e31_the_resolver_is_the_users_own", whose_resolver),
     ]
     .into_iter()
@@ -267,18 +268,18 @@ fn modes_on_a_volume(rig: &Rig) -> Result<()> {
 }
 
 fn broken_config(rig: &Rig) -> Result<()> {
-    let mut life = Life::new(rig, Mode::Sync)?;
+    let mut life = Life::new(rig, Mode::Copy)?;
     let container = life.start(&[])?;
     life.user.configure("[claude\nauth_forward = nonsense")?;
     starts_with_the_former_login(&mut life, &container)
 }
 
-/// The start succeeds all the same, with what the container had.
+/// The start succeeds all the same, with the copy that the container had.
 fn starts_with_the_former_login(life: &mut Life, container: &Container) -> Result<()> {
     let former = life.log_in_anew()?;
     life.docker(container, &[&["restart", "-t", "0"]])?;
     let newest = std::mem::replace(&mut life.login, former);
-    life.has_exactly(Mode::Sync, container)?;
+    life.has_exactly(Mode::Copy, container)?;
     life.login = newest;
     Ok(())
 }
@@ -309,19 +310,36 @@ impl Drop for Resolver {
 }
 
 fn missing_resolver(rig: &Rig) -> Result<()> {
-    let mut life = Life::new(rig, Mode::Sync)?;
+    let mut life = Life::new(rig, Mode::Copy)?;
     let container = life.start(&[])?;
     let resolver = Resolver::at("/usr/local/libexec/docker-jackin/not-there")?;
     starts_with_the_former_login(&mut life, &container)?;
     // Found again, it is asked again.
     drop(resolver);
     life.docker(&container, &[&["restart", "-t", "0"]])?;
-    life.has_exactly(Mode::Sync, &container)
+    life.has_exactly(Mode::Copy, &container)
+}
+
+/// One that follows the host's login has the newest without being resolved.
+fn followed(rig: &Rig) -> Result<()> {
+    let mut life = Life::new(rig, Mode::Sync)?;
+    let container = life.start(&[])?;
+    let _resolver = Resolver::at("/usr/local/libexec/docker-jackin/not-there")?;
+    for verbs in [&[][..], &[RESTART]] {
+        life.log_in_anew()?;
+        life.docker(&container, verbs)?;
+        let mut attempts = 0..100;
+        while let Err(error) = life.has_exactly(Mode::Sync, &container) {
+            attempts.next().context(error)?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
 }
 
 /// It gets 10 s, with all that it started, and no more.
 fn hanging_resolver(rig: &Rig) -> Result<()> {
-    let mut life = Life::new(rig, Mode::Sync)?;
+    let mut life = Life::new(rig, Mode::Copy)?;
     let container = life.start(&[])?;
     let _resolver = Resolver::script("sleep 2017 & exec sleep 2018")?;
     let begin = Instant::now();
@@ -345,7 +363,7 @@ fn whose_resolver(rig: &Rig) -> Result<()> {
     fs::write(&report, "")?;
     fs::set_permissions(&report, Permissions::from_mode(0o666))?;
     let _resolver = Resolver::script(&format!(
-        "{{ id -u; id -g; id -G; env | grep -v '^\\(PWD\\|_\\|SHLVL\\|OLDPWD\\)='; pwd; \
+        "[ \"$1\" = resolve ] && {{ id -u; id -g; id -G; env | grep -v '^\\(PWD\\|_\\|SHLVL\\|OLDPWD\\)='; pwd; \
          grep -E '^(Cap...|NoNewPrivs|Groups)' /proc/$$/status; \
          find /proc/$$/fd -type l -printf 'fd %f %l\\n'; }} >{}\nexec {PLUGIN} \"$@\"",
         report.display()
