@@ -2,9 +2,10 @@
 //!
 //! `/run/docker-jackin/containers/<id>/` (0700) holds `marker.json`, which has
 //! no secret in it and is there first, `record.json`, the `bundle` that the
-//! low-level runtime reads, process files of execs that are under way, and
-//! `files`, where the container's own tmpfs is kept ([`crate::kept`]). It
-//! outlives a stop, so that the container can start again, and goes with the
+//! low-level runtime reads, process files of execs that are under way,
+//! `files`, where the container's own tmpfs is kept ([`crate::kept`]), and what
+//! the hook leaves word of: `served`, the process it delivered to, and for the
+//! wrapper that waits `failure` and `warnings`. It outlives a stop, so that the container can start again, and goes with the
 //! first sweep after the container is removed.
 
 use std::ffi::OsString;

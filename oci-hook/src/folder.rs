@@ -1,4 +1,5 @@
-//! Where tickets lie: one folder a user, on tmpfs, that only its user may enter.
+//! Where tickets lie, and what is published for containers: one folder a user, on
+//! tmpfs, that only its user may enter.
 
 use std::path::PathBuf;
 

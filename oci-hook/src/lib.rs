@@ -4,8 +4,8 @@
 //! in an afternoon: everything here runs as root, before a container starts.
 //!
 //! [`runtime`] is the OCI runtime wrapper and [`hook`] the OCI hook;
-//! [`ticket`], [`payload`], [`secret`] and [`folder`] are the hand-off that the
-//! user's side writes.
+//! [`ticket`], [`payload`], [`secret`], [`folder`] and [`published`] are the hand-off
+//! that the user's side writes.
 
 pub mod admission;
 pub mod append;

@@ -2,6 +2,7 @@
 
 mod again;
 mod owner;
+mod podman;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -9,12 +10,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::container_user::ContainerUser;
-use jackin_oci_hook::published::REDELIVER;
+use jackin_oci_hook::published::LEASES;
 use jackin_tests::canary::Canary;
 use jackin_tests::command::{Outcome, run};
 use jackin_tests::image::BASE;
 use jackin_tests::killer::Killer;
-use jackin_tests::podman::Podman;
 use jackin_tests::rig::{Container, Rig, unique};
 use jackin_tests::sandbox::{Sandbox, USER};
 use jackin_tests::search::search_remains;
@@ -23,7 +23,7 @@ use libtest_mimic::Trial;
 use serde_json::value::RawValue;
 
 use crate::kept::{RESTART, docker, kept_mounts, nothing_left};
-use crate::lab::{lab, named, on_each_rig, on_newest_engine};
+use crate::lab::{on_each_rig, on_newest_engine};
 use crate::leak::{clean, nothing_kept};
 use crate::restart::Resolver;
 use crate::rootless;
@@ -38,8 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_newest_engine("live::e56_hostile_publications", hostile),
         again::trials(),
         rootless::on_each("live_e41_its_users_login_is_followed", follow_without_root),
-        podman("podman-5.4 rootful crun", rootful_podman),
-        podman("podman-4.3 rootless crun", rootless_podman),
+        podman::trials(),
     ]
     .into_iter()
     .flatten()
@@ -55,11 +54,6 @@ pub(crate) fn trials_alone() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn podman(name: &'static str, check: fn(&Podman) -> Result<()>) -> Vec<Trial> {
-    let run = move || check(&lab()?.podman(name)?);
-    vec![named(format!("live::e45_user_namespaces [{name}]"), run)]
 }
 
 /// Runs a container with a ticket of an owner's.
@@ -281,6 +275,13 @@ fn hostile(rig: &Rig) -> Result<()> {
         let facts = container.shell("stat -c '%a' /run/docker-jackin ~/.agent/login")?;
         ensure!(facts == "700\n600", "{reason}: {facts}");
     }
+    // It is followed, but nobody may be told.
+    let owner = Owner::new(Path::new("/"), USER, &login)?;
+    symlink("/run", owner.login().join(LEASES))?;
+    let container = sleeping(rig, &owner, None, &[])?;
+    has(&container, &login)?;
+    let told = runtime_log(rig, &container.id()?)?;
+    ensure!(told.contains("was not told that"), "{told}");
     Ok(())
 }
 
@@ -296,68 +297,6 @@ fn runtime_log(rig: &Rig, id: &str) -> Result<String> {
         .join(bundle)
         .join("log.json");
     fs::read_to_string(&log).with_context(|| format!("no {}", log.display()))
-}
-
-fn rootful_podman(podman: &Podman) -> Result<()> {
-    follow_in_podman(
-        podman,
-        &[
-            &["--userns", "auto"],
-            &[
-                "--uidmap",
-                "0:200000:65536",
-                "--gidmap",
-                "0:200000:65536",
-                "-u",
-                "1000",
-            ],
-        ],
-    )
-}
-
-fn rootless_podman(podman: &Podman) -> Result<()> {
-    follow_in_podman(podman, &[&[], &["--userns", "keep-id"]])
-}
-
-/// Through the wrapper, and through the hook alone.
-fn follow_in_podman(podman: &Podman, cases: &[&[&str]]) -> Result<()> {
-    let mut login = Canary::new()?;
-    let owner = Owner::new(&podman.machine.path("/")?, USER, &login)?;
-    for flags in cases {
-        let handle = podman.stage(&staging::ticket(owner.uid, owner.payload()?)?)?;
-        let container = podman.container();
-        let mut words = vec!["-d", "--name", &container.name];
-        words.extend_from_slice(flags);
-        words.extend([BASE, "sleep", "1000"]);
-        podman.run_with(&handle, &words)?.success()?;
-        for _ in 0..2 {
-            let seen = container.shell("cat ~/.agent/login")?;
-            ensure!(seen == login.text(), "{flags:?}: {seen:?}");
-            login = Canary::new()?;
-            owner.publish(&login)?;
-        }
-        container.shell(&format!("{ATTACKS}; true"))?;
-        let seen = container.shell("cat ~/.agent/login")?;
-        ensure!(seen == login.text(), "{flags:?}: {seen:?}");
-        owner.lease(&container.id()?)?;
-        // Another folder, for which the container must be asked.
-        fs::remove_dir_all(owner.login())?;
-        owner.begin(&login)?;
-        let outcome = podman.try_podman(&["exec", &container.name, REDELIVER])?;
-        ensure!(again::is_done(&outcome), "{flags:?}: {outcome:?}");
-        let seen = container.shell("cat ~/.agent/login")?;
-        ensure!(seen == login.text(), "{flags:?}: {seen:?}");
-    }
-    let handle = podman.stage(&staging::ticket(owner.uid, owner.payload()?)?)?;
-    let container = podman.container();
-    let words = ["-d", "--name", &container.name, BASE, "sleep", "1000"];
-    podman.run_hooked(&handle, &words)?.success()?;
-    login = Canary::new()?;
-    owner.publish(&login)?;
-    let seen = container.shell("cat ~/.agent/login")?;
-    ensure!(seen == login.text(), "by the hook alone: {seen:?}");
-    owner.lease(&container.id()?)?;
-    Ok(())
 }
 
 /// Where no launch of the user's did, and as the user.
