@@ -12,6 +12,7 @@ pub mod opencode;
 pub mod own_file;
 
 use std::fmt;
+use std::time::Duration;
 
 use jackin_oci_hook::payload::Payload;
 use jackin_oci_hook::secret::Secret;
@@ -70,6 +71,44 @@ pub struct Renewal {
     pub program: &'static str,
     /// Its arguments.
     pub arguments: &'static [&'static str],
+    /// The longest time before its end at which a login is renewed: the
+    /// program does it by then, and no container has seen the end coming.
+    pub ahead: Duration,
+    /// What is said to it, where its arguments are not enough.
+    pub dialogue: Option<Dialogue>,
+}
+
+/// What a program is told on its standard input, which is closed as soon as it
+/// has answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialogue {
+    /// What is said to it, line by line, of a login that ends in so long.
+    pub says: fn(left: Duration) -> String,
+    /// Whether a line of its standard output is the answer to all of that.
+    pub is_answer: fn(line: &[u8]) -> bool,
+}
+
+impl Description {
+    /// What somebody can do who wants the host's login renewed, such as
+    /// `renew it on this host: codex`.
+    pub fn how_to_renew(&self) -> String {
+        let renew = self.renew;
+        if self.renewal.is_some() {
+            format!("renew it on this host: {renew}")
+        } else {
+            format!("use {renew} on this host, which renews it once it has ended")
+        }
+    }
+
+    /// The same as a fact, such as `` `codex` renews it``.
+    pub fn what_renews(&self) -> String {
+        let renew = self.renew;
+        if self.renewal.is_some() {
+            format!("`{renew}` renews it")
+        } else {
+            format!("using `{renew}` on this host renews it once it has ended")
+        }
+    }
 }
 
 impl Agent {

@@ -8,6 +8,7 @@
 mod account;
 mod attempt;
 mod background;
+mod dialogue;
 pub mod leases;
 mod lock;
 mod logins;

@@ -6,6 +6,8 @@
 mod host_login;
 mod keychain;
 
+use std::time::Duration;
+
 use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Variable, Without};
 use jackin_oci_hook::secret::Secret;
 use secrecy::{ExposeSecret, SecretString};
@@ -99,6 +101,9 @@ pub const DESCRIPTION: Description = Description {
     renewal: Some(Renewal {
         program: "claude",
         arguments: &["auth", "status"],
+        // It does nothing as long as more than 5 minutes are left.
+        ahead: Duration::from_secs(240),
+        dialogue: None,
     }),
     // It reads a login that was replaced with its next request, and between the
     // two tries of one that got a 401.

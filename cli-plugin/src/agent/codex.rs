@@ -3,6 +3,8 @@
 //! What the program sends, for which file and which variables, was measured
 //! with its own binary (0.169.0) against a stand-in of the API.
 
+mod renewal;
+
 use std::time::SystemTime;
 
 use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload, Without};
@@ -56,7 +58,7 @@ pub const DESCRIPTION: Description = Description {
     log_in: "codex login",
     // `codex login status` renews nothing; any session does.
     renew: "codex",
-    renewal: None,
+    renewal: Some(renewal::RENEWAL),
     // It reads the file again before its token ends and after a 401, and goes
     // on in the same turn. It keeps the account it was started with.
     refresh: Refresh::Live,

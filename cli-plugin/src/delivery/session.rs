@@ -321,8 +321,8 @@ fn tell_its_end(
     if left <= SOON && !is_put_off(left) {
         *outlook = Outlook::Doubtful;
         login.warnings.push(format!(
-            "{agent}'s login on this host {warned} {when}; `{}` renews it",
-            agent.description().renew
+            "{agent}'s login on this host {warned} {when}; {}",
+            agent.description().what_renews()
         ));
     }
 }

@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use jackin_oci_hook::published::LoginId;
 
-use super::timing::{self, AHEAD};
-use super::{Logins, Machine, Renewal, State, id_of, millis, renew};
+use super::{Logins, Machine, Renewal, State, id_of, millis, renew, timing};
 use crate::agent::Agent;
 use crate::agent::login::{Found, HostLogin};
 use crate::delivery::fingerprint;
@@ -21,6 +20,8 @@ pub struct Attempt {
     login: LoginId,
     fingerprint: String,
     at: SystemTime,
+    /// The longest time before its end at which it is renewed.
+    ahead: Duration,
     failed: String,
 }
 
@@ -28,13 +29,13 @@ pub struct Attempt {
 /// due, and waits for it, 20 s at most. `None` when nobody was asked: it is not
 /// due, cannot be read, or was asked for not long ago.
 pub fn renew_in_time(agent: Agent, host: &Host, now: SystemTime) -> Option<Attempt> {
-    agent.description().renewal?;
+    let ahead = agent.description().renewal?.ahead;
     let Ok(Found::Login(login)) = agent.host_login(host) else {
         return None;
     };
     login.renewing.as_ref()?;
     let id = id_of(agent, &login.origin);
-    if !may_be_due(&login, now) || !is_due(&login, known(host, &id).as_ref(), now) {
+    if !may_be_due(&login, ahead, now) || !is_due(&login, known(host, &id).as_ref(), ahead, now) {
         return None;
     }
     let renew = agent.description().renew;
@@ -47,6 +48,7 @@ pub fn renew_in_time(agent: Agent, host: &Host, now: SystemTime) -> Option<Attem
         fingerprint: fingerprint::of(&login.content),
         login: id,
         at: now,
+        ahead,
         failed,
     })
 }
@@ -57,14 +59,13 @@ fn known(host: &Host, id: &LoginId) -> Option<State> {
 }
 
 /// Whether a login is due, whenever it was first seen.
-fn may_be_due(login: &HostLogin, now: SystemTime) -> bool {
-    let ends = login.expires.map(millis);
-    ends.is_some_and(|ends| ends <= millis(now) + AHEAD)
+fn may_be_due(login: &HostLogin, ahead: Duration, now: SystemTime) -> bool {
+    login.expires.is_some_and(|ends| ends <= now + ahead)
 }
 
 /// Whether a login is due. When it was first seen is known of one that is
 /// published alone.
-fn is_due(login: &HostLogin, known: Option<&State>, now: SystemTime) -> bool {
+fn is_due(login: &HostLogin, known: Option<&State>, ahead: Duration, now: SystemTime) -> bool {
     let mark = fingerprint::of(&login.content);
     let published = known.and_then(|state| {
         let published = state.published.as_ref()?;
@@ -73,9 +74,9 @@ fn is_due(login: &HostLogin, known: Option<&State>, now: SystemTime) -> bool {
     match published {
         Some((published, renewal)) => {
             let now = millis(now);
-            timing::next(published, renewal, now).is_some_and(|next| next <= now)
+            timing::next(published, renewal, ahead, now).is_some_and(|next| next <= now)
         }
-        None => may_be_due(login, now),
+        None => may_be_due(login, ahead, now),
     }
 }
 
@@ -113,7 +114,7 @@ fn with_attempt(state: State, attempt: &Attempt) -> Option<State> {
         next: None,
         failed: Some(attempt.failed.clone()),
     };
-    renewal.next = timing::next(published, Some(&renewal), at);
+    renewal.next = timing::next(published, Some(&renewal), attempt.ahead, at);
     Some(State {
         renewal: Some(renewal),
         ..state
@@ -127,6 +128,7 @@ mod tests {
     use crate::live::{Published, from_millis};
     use jackin_oci_hook::secret::Secret;
 
+    const AHEAD: Duration = Duration::from_secs(180);
     const HOUR: u64 = 3600 * 1000;
     const NOW: u64 = 500_000 * HOUR;
 
@@ -163,6 +165,7 @@ mod tests {
             login: id_of(Agent::Claude, &Origin::File("/x".into())),
             fingerprint: fingerprint::of(&Secret::new("login".to_owned())),
             at: from_millis(at).unwrap(),
+            ahead: AHEAD,
             failed: "why".to_owned(),
         }
     }
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_nobody_knows_is_due_three_minutes_before_its_end() {
+    fn a_login_that_nobody_knows_is_due_its_agents_time_before_its_end() {
         let now = from_millis(NOW).unwrap();
         for (ends, due) in [
             (None, false),
@@ -192,7 +195,7 @@ mod tests {
             (Some(NOW + 179_000), true),
             (Some(NOW + 181_000), false),
         ] {
-            assert_eq!(is_due(&login(ends), None, now), due, "{ends:?}");
+            assert_eq!(is_due(&login(ends), None, AHEAD, now), due, "{ends:?}");
         }
     }
 
@@ -201,13 +204,13 @@ mod tests {
         let now = from_millis(NOW).unwrap();
         let ends = NOW + 60_000;
         let young = state("login", NOW, ends);
-        assert!(!is_due(&login(Some(ends)), Some(&young), now));
+        assert!(!is_due(&login(Some(ends)), Some(&young), AHEAD, now));
         let old = state("login", NOW - HOUR, ends);
-        assert!(is_due(&login(Some(ends)), Some(&old), now));
+        assert!(is_due(&login(Some(ends)), Some(&old), AHEAD, now));
         let asked = with_attempt(old, &attempt(NOW - 1000)).unwrap();
-        assert!(!is_due(&login(Some(ends)), Some(&asked), now));
+        assert!(!is_due(&login(Some(ends)), Some(&asked), AHEAD, now));
         let other = state("other", NOW, ends);
-        assert!(is_due(&login(Some(ends)), Some(&other), now));
+        assert!(is_due(&login(Some(ends)), Some(&other), AHEAD, now));
     }
 
     #[test]

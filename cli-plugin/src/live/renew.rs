@@ -12,17 +12,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 
 use super::background::{self, RENEW};
+use super::dialogue;
 use super::lock::Lock;
 use super::logins::Logins;
 use super::{Machine, id_of};
-use crate::agent::login::Origin;
+use crate::agent::login::{Found, Origin};
 use crate::agent::{Agent, Renewal};
 use crate::progress::Progress;
 use crate::source::{find_program, whole_environment};
@@ -38,8 +39,9 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// What of our own environment lets a program reach its vendor. No login
 /// depends on it, so it is not remembered of a [`Machine`].
-const NETWORK: [&str; 12] = [
+const NETWORK: [&str; 13] = [
     "ALL_PROXY",
+    "CODEX_CA_CERTIFICATE",
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NO_PROXY",
@@ -163,6 +165,17 @@ fn program(agent: Agent, machine: &Machine) -> Result<(PathBuf, Renewal), NotAsk
     Ok((program, renewal))
 }
 
+/// How long the login on this machine lasts; for ever, when it does not say.
+fn time_left(agent: Agent, machine: &Machine) -> Duration {
+    let ends = match agent.host_login(&machine.host()) {
+        Ok(Found::Login(login)) => login.expires,
+        Ok(Found::Missing(_) | Found::Unusable { .. }) | Err(_) => None,
+    };
+    ends.map_or(Duration::MAX, |ends| {
+        ends.duration_since(SystemTime::now()).unwrap_or_default()
+    })
+}
+
 /// What a vendor's program is given: where its files lie, and what leads it to
 /// its vendor. No credential, and nothing of a project.
 pub(super) fn environment(machine: &Machine) -> Vec<(OsString, OsString)> {
@@ -193,15 +206,19 @@ impl Asking {
     /// It is not there, or cannot be started.
     pub(super) fn begin(agent: Agent, machine: &Machine) -> Result<Self, NotAsked> {
         let (program, renewal) = program(agent, machine)?;
+        let stream = || match renewal.dialogue {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        };
         let spawned = Command::new(&program)
             .args(renewal.arguments)
             .env_clear()
             .envs(environment(machine))
             .current_dir(machine.host().folder_for_programs())
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(stream())
             // It may tell whose account it is.
-            .stdout(Stdio::null())
+            .stdout(stream())
             .stderr(Stdio::null())
             .spawn();
         let start = |error| NotAsked::Start { program, error };
@@ -209,7 +226,12 @@ impl Asking {
             Ok(child) => child,
             Err(error) => return Err(start(error)),
         };
-        match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+        let held = renewal.dialogue.map_or(Ok(()), |dialogue| {
+            dialogue::hold(&mut child, dialogue, time_left(agent, machine))
+        });
+        let process =
+            held.and_then(|()| Ok(pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?));
+        match process {
             Ok(process) => Ok(Self {
                 child,
                 process,
@@ -219,7 +241,7 @@ impl Asking {
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                Err(start(error.into()))
+                Err(start(error))
             }
         }
     }

@@ -1,12 +1,9 @@
 //! When a login is to be renewed. Times are in milliseconds since 1970, by a
 //! clock that may be put forward and back.
 
-use super::{Published, Renewal};
+use std::time::Duration;
 
-/// The longest time before its end at which a login is renewed. Claude itself
-/// takes a login for due 4 minutes before its end: any earlier and it would do
-/// nothing, much later and a container could be first to see the end.
-pub(super) const AHEAD: u64 = 180 * SECOND;
+use super::{Published, Renewal};
 
 /// The longest time between two attempts at the same login.
 const LONGEST: u64 = 30 * 60 * SECOND;
@@ -14,9 +11,10 @@ const LONGEST: u64 = 30 * 60 * SECOND;
 const SECOND: u64 = 1000;
 
 /// When a login is due that was first seen `since` then and ends: a fourth of
-/// that time before its end, or three minutes.
-pub fn due(since: u64, ends: u64) -> u64 {
-    ends - AHEAD.min(ends.saturating_sub(since) / 4)
+/// that time before its end, or as long as its agent has it at most.
+pub fn due(since: u64, ends: u64, ahead: Duration) -> u64 {
+    let ahead = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
+    ends - ahead.min(ends.saturating_sub(since) / 4)
 }
 
 /// How long is waited after so many attempts at a login that was to last so
@@ -28,10 +26,15 @@ pub fn pause(attempts: u32, lifetime: u64) -> u64 {
 }
 
 /// When the vendor's program is to be asked for what is published; `None` when
-/// that does not end.
-pub fn next(published: &Published, renewal: Option<&Renewal>, now: u64) -> Option<u64> {
+/// that does not end. `ahead` is the longest time before its end.
+pub fn next(
+    published: &Published,
+    renewal: Option<&Renewal>,
+    ahead: Duration,
+    now: u64,
+) -> Option<u64> {
     let ends = published.expires?;
-    let due = due(published.since, ends);
+    let due = due(published.since, ends, ahead);
     let of_this = renewal.filter(|renewal| renewal.fingerprint == published.fingerprint);
     Some(match of_this {
         None => due,
@@ -49,6 +52,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const AHEAD: Duration = Duration::from_secs(180);
     const HOUR: u64 = 3600 * SECOND;
 
     fn published(since: u64, ends: u64) -> Published {
@@ -71,22 +75,25 @@ mod tests {
     }
 
     #[test]
-    fn a_login_of_hours_is_renewed_three_minutes_before_its_end() {
+    fn a_login_of_hours_is_renewed_its_agents_time_before_its_end() {
         let at = 1000 * HOUR;
-        assert_eq!(due(at, at + 8 * HOUR), at + 8 * HOUR - 180 * SECOND);
-        assert_eq!(due(at, at + 8 * SECOND), at + 6 * SECOND);
+        assert_eq!(due(at, at + 8 * HOUR, AHEAD), at + 8 * HOUR - 180 * SECOND);
+        assert_eq!(due(at, at + 8 * SECOND, AHEAD), at + 6 * SECOND);
         assert_eq!(
-            due(at, at - HOUR),
+            due(at, at - HOUR, AHEAD),
             at - HOUR,
             "it had ended when it was seen"
         );
         let login = published(at, at + 8 * HOUR);
-        assert_eq!(next(&login, None, at), Some(at + 8 * HOUR - 180 * SECOND));
+        assert_eq!(
+            next(&login, None, AHEAD, at),
+            Some(at + 8 * HOUR - 180 * SECOND)
+        );
         let endless = Published {
             expires: None,
             ..login
         };
-        assert_eq!(next(&endless, None, at), None);
+        assert_eq!(next(&endless, None, AHEAD, at), None);
     }
 
     #[test]
@@ -96,8 +103,8 @@ mod tests {
         assert_eq!(pause(1, 8 * SECOND), SECOND);
         assert_eq!(pause(1, 80 * SECOND), 10 * SECOND);
         let login = published(0, 8 * HOUR);
-        let due = due(0, 8 * HOUR);
-        let again = next(&login, Some(&asked(1, due)), due);
+        let due = due(0, 8 * HOUR, AHEAD);
+        let again = next(&login, Some(&asked(1, due)), AHEAD, due);
         assert_eq!(again, Some(due + 60 * SECOND));
     }
 
@@ -108,17 +115,20 @@ mod tests {
             fingerprint: "other".into(),
             ..asked(30, HOUR - 170 * SECOND)
         };
-        assert_eq!(next(&login, Some(&other), 0), Some(due(0, HOUR)));
+        assert_eq!(
+            next(&login, Some(&other), AHEAD, 0),
+            Some(due(0, HOUR, AHEAD))
+        );
     }
 
     proptest! {
         #[test]
-        fn it_is_due_within_three_minutes_of_its_end_and_never_before_it_was_seen(
+        fn it_is_due_within_its_agents_time_of_its_end_and_never_before_it_was_seen(
             since: u32, lifetime: u32
         ) {
             let (since, ends) = (u64::from(since), u64::from(since) + u64::from(lifetime));
-            let due = due(since, ends);
-            prop_assert!(due <= ends && ends - due <= AHEAD);
+            let due = due(since, ends, AHEAD);
+            prop_assert!(due <= ends && ends - due <= 180 * SECOND);
             prop_assert!(due >= since);
         }
 
@@ -127,8 +137,8 @@ mod tests {
             since: u32, ends: u32, last: u32, attempts in 1_u32..u32::MAX, now: u32
         ) {
             let login = published(since.into(), ends.into());
-            let due = due(since.into(), ends.into());
-            let next = next(&login, Some(&asked(attempts, last.into())), now.into()).unwrap();
+            let due = due(since.into(), ends.into(), AHEAD);
+            let next = next(&login, Some(&asked(attempts, last.into())), AHEAD, now.into()).unwrap();
             prop_assert!(next >= due, "not before it is due");
             prop_assert!(next <= due.max(u64::from(now) + LONGEST));
         }
@@ -136,11 +146,11 @@ mod tests {
         #[test]
         fn a_day_without_an_answer_has_few_attempts(lifetime in 1_u64..24 * HOUR) {
             let login = published(0, lifetime);
-            let (mut now, mut attempts) = (due(0, lifetime), 0);
+            let (mut now, mut attempts) = (due(0, lifetime, AHEAD), 0);
             let end = now + 24 * HOUR;
             while now < end {
                 attempts += 1;
-                now = next(&login, Some(&asked(attempts, now)), now).unwrap();
+                now = next(&login, Some(&asked(attempts, now)), AHEAD, now).unwrap();
             }
             prop_assert!(attempts <= 48 + 12, "{attempts}");
         }

@@ -55,11 +55,9 @@ fn given(patient: &Patient, name: &str, login: &Login) -> Finding {
         return Finding::ok(says);
     };
     let when = span::from_now(ends, patient.now);
-    let renew = Agent::from_word(agent).map(|agent| agent.description().renew);
-    let next = format!(
-        "renew it on this host: {}\nthen give it to the container: docker restart {name}",
-        renew.unwrap_or("log in again")
-    );
+    let renew = Agent::from_word(agent).map(|agent| agent.description().how_to_renew());
+    let renew = renew.unwrap_or_else(|| "renew it on this host: log in again".to_owned());
+    let next = format!("{renew}\nthen give it to the container: docker restart {name}");
     if ends <= patient.now {
         return Finding::warning(format!("{says}, ended {when}"), next);
     }

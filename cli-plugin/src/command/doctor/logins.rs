@@ -71,7 +71,7 @@ fn there(patient: &Patient, agent: Agent, login: &HostLogin) -> Finding {
         return Finding::ok(says);
     };
     let when = span::from_now(ends, patient.now);
-    let renew = format!("renew it on this host: {}", agent.description().renew);
+    let renew = agent.description().how_to_renew();
     if ends <= patient.now {
         return Finding::warning(format!("{says}, ended {when}"), renew);
     }

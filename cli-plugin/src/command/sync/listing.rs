@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::agent::Agent;
 use crate::command::columns::Columns;
 use crate::live::leases::process_of;
 use crate::live::watcher::WatcherInfo;
@@ -128,11 +129,27 @@ impl Entry {
             let since = ago(Some(at)).unwrap_or_default();
             return Some(format!("the host was logged out{since}"));
         }
+        if let Some(lasting) = self.unrenewable(now) {
+            return Some(lasting);
+        }
         let renewal = self.renewal.as_ref()?;
         let failed = renewal.failed.as_ref()?;
         let next = renewal.next.filter(|next| SystemTime::from(*next) > now);
         let next = next.map(|next| format!(", asked again {}", span::from_now(next.into(), now)));
         Some(format!("not renewed: {failed}{}", next.unwrap_or_default()))
+    }
+
+    /// What is to be done about a login that has ended, and that nobody is
+    /// asked to renew.
+    fn unrenewable(&self, now: SystemTime) -> Option<String> {
+        let ended = self.ends.is_some_and(|ends| SystemTime::from(ends) <= now);
+        let agent = Agent::from_word(&self.agent).filter(|_| ended)?;
+        let description = agent.description();
+        let renews = description
+            .renewal
+            .is_none()
+            .then(|| description.what_renews())?;
+        Some(format!("not renewed by itself: {renews}"))
     }
 }
 

@@ -381,14 +381,14 @@ impl Login {
     /// When the vendor's program is to be asked; `None` when it is not, as
     /// while the host's login cannot be read.
     fn next_ask(&self, now: Now) -> Option<SystemTime> {
-        self.agent.description().renewal?;
+        let ahead = self.agent.description().renewal?.ahead;
         let published = self
             .state
             .published
             .as_ref()
             .filter(|_| self.odd.is_none())?;
-        let next = timing::next(published, self.state.renewal.as_ref(), millis(now.wall))?;
-        from_millis(next)
+        let asked = self.state.renewal.as_ref();
+        from_millis(timing::next(published, asked, ahead, millis(now.wall))?)
     }
 
     /// Writes down what has changed.

@@ -167,8 +167,8 @@ impl Survey<'_> {
                 let (state, detail) = if ends > self.now {
                     (State::Usable, format!("ends {when}"))
                 } else {
-                    let renew = agent.description().renew;
-                    (State::Expired, format!("{when}; `{renew}` renews it"))
+                    let renews = agent.description().what_renews();
+                    (State::Expired, format!("{when}; {renews}"))
                 };
                 LoginReport {
                     expires: jiff::Timestamp::try_from(ends)
