@@ -11,6 +11,7 @@ pub mod here;
 pub mod installation;
 pub mod marker;
 pub mod owner;
+mod refused_exec;
 pub mod registered;
 pub mod registrar;
 pub mod registration;

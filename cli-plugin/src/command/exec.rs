@@ -1,6 +1,6 @@
 //! `docker jackin exec`: becomes `docker exec` with an agent's own program.
 
-mod find;
+pub(super) mod find;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdin, stdout};

@@ -2,6 +2,7 @@
 //! date, and how it does.
 
 mod listing;
+mod now;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   docker jackin sync
   docker jackin sync --format json
+  docker jackin sync --now web
   systemctl --user enable --now docker-jackin-sync
 
 The json format is an object: watcher (null, or pid, since and version), and logins with
@@ -38,15 +40,33 @@ It ends with 1 when a login is in trouble.";
 /// the background sees to that, and has the agent's own program renew a login
 /// shortly before it ends. The first container starts that process, it ends
 /// with the last one, and this starts it again should it be gone.
+///
+/// `--now` waits for nothing: every login is renewed, as far as it is due, and
+/// handed on at once. A container that is named and cannot follow, such as one
+/// that was given a copy, gets its login again without a restart: it mends one
+/// whose agent says that it is not logged in.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Keep logins up to date here, until stopped
     #[arg(long, conflicts_with = "format")]
     foreground: bool,
+    /// Renew logins and hand them on at once
+    #[arg(long, conflicts_with_all = ["foreground", "format"])]
+    now: bool,
+    /// Containers, or roles, that are to have today's logins
+    #[arg(value_name = "CONTAINER|ROLE", requires = "now")]
+    containers: Vec<String>,
     /// How to show them
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    process: Process,
+}
+
+/// Which of the processes behind a launch's back this is.
+#[derive(Debug, Args)]
+struct Process {
     /// Keep logins up to date in the background
     #[arg(long, hide = true)]
     background: bool,
@@ -62,21 +82,25 @@ pub struct Arguments {
 ///
 /// # Errors
 /// There is no folder for them, or what keeps them up to date does not begin.
-pub fn run(_flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if arguments.stays {
+pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let process = &arguments.process;
+    if process.stays {
         // Whatever the engine, or whoever started us, had open.
         jackin_oci_hook::raw::close_inherited_fds().map_err(|error| internal(&error))?;
     }
     let host = Host::of_this_process()?;
-    match (arguments.renew, arguments.stays) {
+    match (process.renew, process.stays) {
         (Some(agent), true) => return renew_and_stay(agent, &host),
         (Some(agent), false) => return begun(renew::stay_behind(agent, &Machine::of(&host))),
         (None, true) => return stay_in_background(&host),
-        (None, false) if arguments.background => return begin_in_background(&host),
+        (None, false) if process.background => return begin_in_background(&host),
         (None, false) => {}
     }
     if arguments.foreground {
         return stay_in_foreground(&host);
+    }
+    if arguments.now {
+        return now::run(flags, &host, &arguments.containers);
     }
     show(&host, arguments.format)
 }

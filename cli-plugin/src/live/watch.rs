@@ -20,8 +20,8 @@ use rustix::io::Errno;
 pub(super) use program::Program;
 pub(super) use wake::{LOOK, Signals};
 
-use super::Logins;
 use super::lock::Lock;
+use super::{LoginFolder, Logins};
 use followed::Followed;
 use places::{Lookout, Names, Places};
 use program::{SETTLED, Successor};
@@ -83,6 +83,18 @@ impl Now {
             wall: SystemTime::now(),
             instant: Instant::now(),
         }
+    }
+}
+
+/// Makes what is published of a login what lies on the host, without waiting
+/// whether that stays so.
+pub(super) fn follow_once(folder: &LoginFolder, logins: &Logins, say: &mut Say<'_>) {
+    let pace = Pace {
+        grace: Duration::ZERO,
+        ..Pace::default()
+    };
+    if let Some(mut login) = login::Login::begin(folder) {
+        login.look(folder, logins, false, Now::get(), &pace, say);
     }
 }
 
@@ -263,15 +275,21 @@ impl<'a> Watcher<'a> {
                 .collect();
             match poll(&mut all, Some(&left)) {
                 Ok(0) => return Ok(()),
-                Ok(_) | Err(Errno::INTR) => {}
+                Ok(_) => {}
+                // The news of a signal is told next.
+                Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
-            let news = |fd: &PollFd<'_>| !fd.revents().is_empty();
-            let others = all.iter().skip(1).any(news);
-            let files = all.first().is_some_and(news) && self.lookout.take_in();
-            self.signals.take_in();
-            self.alarm.take_in();
-            if others || files {
+            // Only what was told of is taken in: more may have come since.
+            let news = |number: usize| all.get(number).is_some_and(|fd| !fd.revents().is_empty());
+            if news(1) {
+                self.signals.take_in();
+            }
+            if news(2) {
+                self.alarm.take_in();
+            }
+            let files = news(0) && self.lookout.take_in();
+            if files || (1..all.len()).any(news) {
                 return Ok(());
             }
         }

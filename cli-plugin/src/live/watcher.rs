@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use super::background::{self, BACKGROUND, STAYS, VERB};
 use super::lock::{Lock, note_of_owner};
-use super::watch::{Ending, LOOK, Pace, Program, Say, Signals, Watcher};
-use super::{Logins, from_millis, millis, renew};
+use super::watch::{self, Ending, LOOK, Pace, Program, Say, Signals, Watcher};
+use super::{LoginFolder, Logins, from_millis, millis, renew};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 
@@ -208,6 +208,12 @@ fn variables(host: &Host) -> Vec<(OsString, OsString)> {
         .chain(path)
         .chain(renew::network())
         .collect()
+}
+
+/// Makes what is published of a login what lies on the host, once and at once.
+/// A watcher may be at the same.
+pub fn follow_once(folder: &LoginFolder, logins: &Logins) {
+    watch::follow_once(folder, logins, &mut |line| tracing::debug!("{line}"));
 }
 
 /// Keeps the user's logins up to date in this process, until there is a reason

@@ -49,6 +49,7 @@ mod test_run_command;
 mod test_run_image;
 mod test_secret_prompt;
 mod test_sources;
+mod test_sync_command;
 mod test_ticket_command;
 mod test_ticket_env_file;
 mod test_workspace_command;

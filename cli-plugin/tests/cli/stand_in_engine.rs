@@ -20,6 +20,7 @@ pub(crate) struct Container {
     created: u64,
     stuck: bool,
     slow: bool,
+    refusal: Option<&'static str>,
 }
 
 impl Container {
@@ -36,6 +37,7 @@ impl Container {
             created: 1_700_000_000,
             stuck: false,
             slow: false,
+            refusal: None,
         }
     }
 
@@ -79,6 +81,13 @@ impl Container {
     /// The same, which cannot be removed.
     pub(crate) fn stuck(mut self) -> Self {
         self.stuck = true;
+        self
+    }
+
+    /// The same, whose runtime refuses to start a command with these words, or
+    /// starts it.
+    pub(crate) fn answers(mut self, refusal: Option<&'static str>) -> Self {
+        self.refusal = refusal;
         self
     }
 
@@ -178,8 +187,12 @@ impl StandInEngine {
 
     fn answer(&self, method: &str, target: &str) -> (u16, Option<Value>) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let path = match path.split_once("/containers/") {
-            Some((_, rest)) => format!("containers/{rest}"),
+        let below = |folder: &str| {
+            let (_, rest) = path.split_once(&format!("/{folder}/"))?;
+            Some(format!("{folder}/{rest}"))
+        };
+        let path = match below("containers").or_else(|| below("exec")) {
+            Some(path) => path,
             None => path.rsplit('/').next().unwrap().to_owned(),
         };
         if path == "_ping" {
@@ -218,6 +231,17 @@ impl StandInEngine {
                 }
                 found.state = "exited";
                 (204, None)
+            }
+            ("POST", ["containers", name, "exec"]) => {
+                (201, Some(json!({ "Id": format!("in-{name}") })))
+            }
+            ("POST", ["exec", exec, "start"]) => {
+                let mut all = containers.iter();
+                let found = all.find(|one| *exec == format!("in-{}", one.id()));
+                match found.unwrap().refusal {
+                    Some(words) => (400, Some(json!({ "message": words }))),
+                    None => (200, None),
+                }
             }
             ("DELETE", ["containers", name])
                 if containers.iter().any(|one| one.is(name) && one.stuck) =>

@@ -1,7 +1,8 @@
 //! A `claude` for tests: shows the screens of the real one as they were
 //! recorded, and does on keys and signals what it was seen to do.
 //!
-//! It is told what to do by files in the folder `STAND_IN_CLAUDE`:
+//! It is told what to do by files in the folder `STAND_IN_CLAUDE`, by default
+//! `stand-in-claude` in the home:
 //!
 //! | file | |
 //! |---|---|
@@ -9,6 +10,7 @@
 //! | `behaviour` | one of [`Behaviour`]'s words; `succeed` when missing |
 //! | `screen` | the recording to show, such as `80x24`; else by the terminal's columns |
 //! | `verdicts` | what `doctor` says of which token: lines of a token and the name of a recording in `claude-doctor`; `200` for any other. `hangs` says nothing for half a minute |
+//! | `auth-status.login` | the token of the login that `auth status` renews to; without it, it renews none. Its exit code is `auth-status.code` |
 //! | `<words>.out`, `<words>.code`, `<words>.delay` | what any other command line prints, its exit code, and the milliseconds it takes; `<words>` are its arguments with `-` between them, such as `auth-status` |
 //!
 //! It notes there: `calls` (each command line), `env` (the environment of the
@@ -118,9 +120,10 @@ const BEHAVIOURS: [(&str, Behaviour); 14] = [
 ];
 
 fn main() {
-    let folder = env::var_os("STAND_IN_CLAUDE").expect("STAND_IN_CLAUDE names its folder");
+    // Who has it renew a login gives it none of our variables.
+    let at_home = || PathBuf::from(env::var_os("HOME").unwrap()).join("stand-in-claude");
     let stage = Stage {
-        folder: PathBuf::from(folder),
+        folder: env::var_os("STAND_IN_CLAUDE").map_or_else(at_home, PathBuf::from),
     };
     let words: Vec<String> = env::args().skip(1).collect();
     stage.note("calls", &words.join(" "));
@@ -132,6 +135,7 @@ fn main() {
         ["--version"] => println!("2.1.330 (Claude Code)"),
         ["setup-token"] => SetupToken::begin(stage).play(),
         ["doctor"] => stage.doctor(),
+        ["auth", "status"] => stage.renew(),
         _ => stage.answer(&words.join("-")),
     }
 }
@@ -161,6 +165,27 @@ impl Stage {
         self.note("refused", why);
         eprintln!("the stand-in refuses: {why}");
         exit(97)
+    }
+
+    /// Renews the login that it finds, as `auth status` does: by a new file
+    /// with this token in it. Whose it is, it prints.
+    fn renew(&self) {
+        if let Some(token) = self
+            .read("auth-status.login")
+            .filter(|token| !token.is_empty())
+        {
+            let own = env::var_os("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+            let home = || PathBuf::from(env::var_os("HOME").unwrap()).join(".claude");
+            let folder = own.unwrap_or_else(home);
+            let login = format!(
+                r#"{{"claudeAiOauth":{{"accessToken":"{token}","expiresAt":4102444800000}}}}"#
+            );
+            fs::write(folder.join(".new"), login).unwrap();
+            fs::rename(folder.join(".new"), folder.join(".credentials.json")).unwrap();
+        }
+        println!(r#"{{"loggedIn":true,"email":"me@example.org"}}"#);
+        let code = self.read("auth-status.code");
+        exit(code.and_then(|code| code.parse().ok()).unwrap_or(0));
     }
 
     /// What a command prints that shows no screen.

@@ -15,7 +15,7 @@ use crate::plugin::global_flags::GlobalFlags;
 ///
 /// # Errors
 /// There is none, there are several, or it is not one of ours.
-pub(super) fn container(
+pub(in crate::command) fn container(
     engine: &Engine,
     flags: &GlobalFlags,
     host: &Host,

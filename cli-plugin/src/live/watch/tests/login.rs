@@ -156,3 +156,36 @@ fn what_another_has_published_meanwhile_is_made_what_lies_on_the_host() {
     eventually("it is known again", || scene.folder().state().is_some());
     assert!(below(&scene, scene.folder().path()));
 }
+
+#[test]
+fn what_cannot_be_written_is_written_once_there_is_room() {
+    let mut scene = Scene::new();
+    scene.pace.tick = Duration::from_millis(20);
+    scene.log_in("first", HOURS);
+    scene.publish(LONG);
+    let own = scene.folder().path().to_owned();
+    let published = own.join(jackin_oci_hook::published::PUBLISHED);
+    let watcher = scene.watch();
+    // As on a full file system: nothing can be put there.
+    fs::rename(&published, own.join(".aside")).unwrap();
+    fs::write(&published, "").unwrap();
+    scene.log_in("second", HOURS);
+    let trouble = || scene.state().trouble.map(|trouble| trouble.what);
+    eventually("it is told", || trouble().is_some());
+    assert!(trouble().unwrap().contains("is not published"));
+    fs::remove_file(&published).unwrap();
+    fs::rename(own.join(".aside"), &published).unwrap();
+    eventually("it is made up for", || {
+        scene.published().unwrap() == "second"
+    });
+    eventually("all is well", || trouble().is_none());
+
+    let state = own.join("state.json");
+    fs::remove_file(&state).unwrap();
+    fs::create_dir(&state).unwrap();
+    scene.log_in("third", HOURS);
+    eventually("it goes on", || scene.published().unwrap() == "third");
+    fs::remove_dir(&state).unwrap();
+    eventually("it is written down", || scene.folder().state().is_some());
+    assert!(!watcher.is_over());
+}
