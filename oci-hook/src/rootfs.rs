@@ -202,9 +202,18 @@ impl Rootfs {
         if !by_root {
             return Ok(());
         }
-        // In the container's own layer nobody else is at work before it runs.
+        self.give_folder(parent, name)
+    }
+
+    /// Gives a folder in the container's own layer to the container's user.
+    ///
+    /// In a container that runs already, another may lie there by now. That is
+    /// the container's own, too, but for what is mounted there: a volume, of
+    /// which the container's root need not be the owner, is left alone.
+    fn give_folder(&self, parent: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = fs::openat(parent, name, flags, Mode::empty())?;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let made = fs::openat2(parent, name, flags, Mode::empty(), resolve)?;
         let Identity { uid, gid, .. } = self.users.user;
         fs::fchown(&made, Some(uid), Some(gid))
     }

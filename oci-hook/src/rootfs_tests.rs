@@ -290,3 +290,32 @@ fn an_error_shows_what_the_image_wrote_in_escaped_form() {
         "{error}"
     );
 }
+
+#[test]
+fn a_volume_that_is_mounted_over_a_new_folder_meanwhile_is_not_given_away() {
+    let image = Image::of(user(1000, 1000));
+    let outside = image.folder.path().join("outside");
+    std::fs::create_dir(image.path("srv")).unwrap();
+    let parent: OwnedFd = std::fs::File::open(image.path("")).unwrap().into();
+    // The mount is this thread's alone.
+    std::thread::scope(|scope| {
+        let race = scope.spawn(|| {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+            let (none, private) = (None::<&str>, nix::mount::MsFlags::MS_PRIVATE);
+            nix::mount::mount(none, "/", none, private | nix::mount::MsFlags::MS_REC, none)
+                .unwrap();
+            let bind = nix::mount::MsFlags::MS_BIND;
+            nix::mount::mount(Some(&outside), &image.path("srv"), none, bind, none).unwrap();
+            // As the container sees it, by its own root.
+            let parent: OwnedFd = std::fs::File::open(image.path("")).unwrap().into();
+            image.rootfs.give_folder(&parent, OsStr::new("srv"))
+        });
+        assert_eq!(race.join().unwrap(), Err(Errno::XDEV));
+    });
+    assert_eq!(outside.metadata().unwrap().uid(), 0);
+    image
+        .rootfs
+        .give_folder(&parent, OsStr::new("srv"))
+        .unwrap();
+    assert_eq!(image.path("srv").metadata().unwrap().uid(), 1000);
+}
