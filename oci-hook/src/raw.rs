@@ -6,13 +6,15 @@
     reason = "std offers no safe call between fork and exec, and rustix none to close a range of fds"
 )]
 
+use std::ffi::{c_long, c_void};
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use linux_raw_sys::general::__NR_keyctl;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::FdFlags;
+use rustix::io::{Errno, FdFlags};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit, umask};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
@@ -117,11 +119,40 @@ impl Stranger {
         setrlimit(Resource::As, memory)?;
         umask(Mode::RWXG | Mode::RWXO);
         if let Some(Identity { uid, gid, groups }) = &self.identity {
+            leave_session_keyring()?;
             set_thread_groups(groups)?;
             set_thread_res_gid(*gid, *gid, *gid)?;
             set_thread_res_uid(*uid, *uid, *uid)?;
         }
         Ok(())
+    }
+}
+
+/// Takes a new session keyring in the place of the one that was inherited: who
+/// has that may read the keys in it, whatever their user id, and it is that of
+/// whoever started the engine (keyrings(7), "Possession").
+///
+/// Where there are no keyrings, or none may be used, there is nothing to leave.
+///
+/// # Errors
+/// It is still the one that was inherited.
+fn leave_session_keyring() -> io::Result<()> {
+    /// keyctl(2), `KEYCTL_JOIN_SESSION_KEYRING`.
+    const JOIN: c_long = 1;
+    unsafe extern "C" {
+        fn syscall(number: c_long, ...) -> c_long;
+    }
+    let unnamed = std::ptr::null::<c_void>();
+    // SAFETY: keyctl(2) takes these two, writes no memory, and may be called
+    // between fork and exec; the number fits.
+    let joined = unsafe { syscall(c_long::from(__NR_keyctl), JOIN, unnamed) };
+    if joined >= 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => Ok(()),
+        _ => Err(error),
     }
 }
 
@@ -148,4 +179,60 @@ fn inherited_fds() -> io::Result<Vec<RawFd>> {
         inherited.extend(fd.filter(|fd| *fd > 2));
     }
     Ok(inherited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linux_raw_sys::general::__NR_add_key;
+    use rustix::process::{Gid, Uid};
+
+    /// Puts a key into the session keyring of this thread.
+    fn add_key(name: &std::ffi::CStr) {
+        const SESSION: c_long = -3;
+        unsafe extern "C" {
+            fn syscall(number: c_long, ...) -> c_long;
+        }
+        let (kind, content, length) = (c"user", c"canary", 6 as c_long);
+        // SAFETY: add_key(2) reads two strings, and as many bytes as it is told.
+        let added = unsafe {
+            let content = content.as_ptr();
+            let number = c_long::from(__NR_add_key);
+            syscall(
+                number,
+                kind.as_ptr(),
+                name.as_ptr(),
+                content,
+                length,
+                SESSION,
+            )
+        };
+        assert!(added > 0, "{}", io::Error::last_os_error());
+    }
+
+    #[test]
+    fn an_owner_is_not_handed_the_keys_of_whoever_started_the_engine() {
+        if !std::path::Path::new("/proc/keys").exists() {
+            return;
+        }
+        // A keyring of this test's own, not the one of who runs the tests.
+        leave_session_keyring().unwrap();
+        add_key(c"docker-jackin-canary");
+        let owner = Identity {
+            uid: Uid::from_raw(65_533),
+            gid: Gid::from_raw(65_533),
+            groups: Vec::new(),
+        };
+        let seen = |prepare: &dyn Fn(&mut Command)| {
+            let mut command = Command::new("cat");
+            command.arg("/proc/keys");
+            prepare(&mut command);
+            let output = command.output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8_lossy(&output.stdout).contains("docker-jackin-canary")
+        };
+        assert!(seen(&|_| ()));
+        assert!(!seen(&|cat| confine(cat, Some(&owner), 1 << 20).unwrap()));
+        assert!(!seen(&|cat| release(cat, Some(&owner)).unwrap()));
+    }
 }
