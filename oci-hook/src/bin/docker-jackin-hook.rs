@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use jackin_oci_hook::hook::redeem::Called;
+use jackin_oci_hook::runtime::log::harmless;
 use jackin_oci_hook::{hook, raw};
 
 fn main() -> ExitCode {
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
     match run(&verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("docker-jackin: {error}");
+            eprintln!("docker-jackin: {}", harmless(&error));
             ExitCode::FAILURE
         }
     }

@@ -71,7 +71,7 @@ impl Log {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
-        let message = format!("{PREFIX}{message}");
+        let message = format!("{PREFIX}{}", harmless(message));
         let line = if self.json {
             let fields =
                 serde_json::json!({"level": level, "msg": message, "time": rfc3339(seconds)});
@@ -92,7 +92,18 @@ impl Log {
 
 /// Says something on standard error.
 fn say(message: &impl fmt::Display) {
-    eprintln!("{PREFIX}{message}");
+    eprintln!("{PREFIX}{}", harmless(message));
+}
+
+/// A message as one line that no terminal takes for a command, root's own or one
+/// that an engine shows it on: it may quote what a ticket's owner or a container
+/// calls its files.
+pub fn harmless(message: &impl fmt::Display) -> String {
+    let message = message.to_string();
+    let plain = message
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c });
+    plain.collect()
 }
 
 /// Seconds since 1970 as RFC 3339 in UTC, by Howard Hinnant's
@@ -121,6 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_message_commands_no_terminal_and_is_one_line() {
+        let message = harmless(&"no place \x1b]0;x\x07\u{9b}31m\nfor it");
+        assert_eq!(message, "no place  ]0;x  31m for it");
+    }
+
+    #[test]
     fn times_are_told_as_the_runtimes_tell_them() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(951_827_696), "2000-02-29T12:34:56Z");
@@ -141,7 +158,7 @@ mod tests {
         assert_eq!(text.lines().count(), 1);
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "error");
-        assert_eq!(line["msg"], "docker-jackin: first\nsecond");
+        assert_eq!(line["msg"], "docker-jackin: first second");
     }
 
     #[test]
