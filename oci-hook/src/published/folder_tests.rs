@@ -206,6 +206,7 @@ fn scenario_56_another_file_system_is_not_entered() {
     )
     .unwrap();
     assert!(owner.refused().ends_with(PUBLISHED));
+    nix::mount::umount(&owner.published()).unwrap();
 }
 
 #[test]
