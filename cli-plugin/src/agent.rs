@@ -62,6 +62,10 @@ pub struct Description {
     /// How a login that is forwarded to it keeps up, unless its user says
     /// otherwise: what its program bears.
     pub refresh: Refresh,
+    /// Whether its program can keep what it gets when it renews a copy. One that
+    /// only replaces its file cannot, for the copy is mounted there: what renews
+    /// the login would be spent, on the host as well, and nothing gained.
+    pub renews_a_copy: bool,
 }
 
 /// The vendor's own program, as it renews the host's login without a question.

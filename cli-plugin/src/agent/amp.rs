@@ -30,6 +30,8 @@ pub const DESCRIPTION: Description = Description {
     renewal: None,
     // Its key does not end, and is read at each start.
     refresh: Refresh::Live,
+    // There is nothing to renew.
+    renews_a_copy: false,
 };
 
 /// Its secrets. `settings.json`, in another folder, holds preferences only.

@@ -108,6 +108,8 @@ pub const DESCRIPTION: Description = Description {
     // It reads a login that was replaced with its next request, and between the
     // two tries of one that got a 401.
     refresh: Refresh::Live,
+    // It writes in place where it cannot rename.
+    renews_a_copy: true,
 };
 
 /// Its login.

@@ -62,6 +62,9 @@ pub const DESCRIPTION: Description = Description {
     // It reads the file again before its token ends and after a 401, and goes
     // on in the same turn. It keeps the account it was started with.
     refresh: Refresh::Live,
+    // It only renames. What it got is lost at once: its own next request, and
+    // everybody's next renewal, is refused.
+    renews_a_copy: false,
 };
 
 /// Moves all of Codex's files into another folder.

@@ -46,6 +46,8 @@ pub const DESCRIPTION: Description = Description {
     // A session is read from the file with each request; keys are when it
     // starts, and do not end.
     refresh: Refresh::Live,
+    // It writes in place.
+    renews_a_copy: true,
 };
 
 const CREDENTIALS: OwnFile = OwnFile {

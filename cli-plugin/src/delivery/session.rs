@@ -147,7 +147,8 @@ impl Offer {
         let publication = Publication::of(agent, circumstances.host, &login);
         let renewing = login.renewing.take();
         let is_renewable = renewing.is_some();
-        let renewing = renewing.filter(|_| refresh.refresh == Refresh::Copy);
+        let copies = refresh.refresh == Refresh::Copy && agent.description().renews_a_copy;
+        let renewing = renewing.filter(|_| copies);
         let renews = renewing.is_some();
         if let Some(renewing) = renewing {
             login.content = renewing;

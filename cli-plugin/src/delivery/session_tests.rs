@@ -205,13 +205,13 @@ fn scenario_26_and_41a_a_login_is_followed_and_its_refresh_token_is_not_there() 
 }
 
 #[test]
-fn a_copy_has_the_refresh_token_where_there_is_one_and_follows_nothing() {
+fn a_copy_has_the_refresh_token_where_its_agent_can_use_it_and_follows_nothing() {
     for agent in Agent::ALL {
         let mut scene = Scene::with_copy(agent);
         scene.host_has(&login_of(agent, "canary", 0));
         let prepared = scene.start();
         let payload = serde_json::to_string(&prepared.payload).unwrap();
-        let renews = agent != Agent::Amp;
+        let renews = matches!(agent, Agent::Claude | Agent::Opencode);
         assert!(payload.contains("\"canary\\\""), "{agent}");
         assert_eq!(payload.contains("refresh-canary"), renews, "{agent}");
         assert_eq!(scene.follows(), None, "{agent}");

@@ -336,6 +336,13 @@ fn a_refresh_is_set_with_sync_and_unset_with_it_or_alone() {
     [0]
     ");
     assert!(!text(&environment).contains("sync_refresh"));
+    let line = "config auth set sync --refresh copy --agent codex";
+    assert_snapshot!(said(&environment, line), @r"
+    codex auth: sync, for everything
+      refresh copy: each container keeps what it was started with until that ends
+      not for workspace my-app × role web: ignore is set there
+    [0]
+    ");
 }
 
 #[test]

@@ -212,15 +212,18 @@ impl Report<'_> {
         let Some(refresh) = self.refresh else {
             return Ok(());
         };
+        let agent = self.auth_mode.agent();
         let what = match refresh {
             Refresh::Live => "containers follow the host's login, which alone is renewed",
+            Refresh::Copy if !agent.description().renews_a_copy => {
+                "each container keeps what it was started with until that ends"
+            }
             Refresh::Copy => {
                 "each container gets a copy with its refresh token, which works once: whoever \
                  renews first logs the others out"
             }
         };
         writeln!(f, "  refresh {}: {what}", refresh.word())?;
-        let agent = self.auth_mode.agent();
         for (scope, other) in narrower::<Refresh>(self.config, &self.scope, agent) {
             writeln!(
                 f,
