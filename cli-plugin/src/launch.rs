@@ -3,6 +3,7 @@
 
 mod container;
 mod folder;
+mod following;
 pub mod label;
 mod record;
 mod removal;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use container::{Container, launch_of, of_user as containers_of};
 pub use folder::LaunchFolder;
+pub use following::Following;
 pub use record::{Login, Record};
 pub use removal::remove_all;
 

@@ -8,6 +8,7 @@ mod logins;
 mod report;
 mod side_by_side;
 mod sources;
+mod sync;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,13 +34,13 @@ const LIMIT_WITH_A_USER: Duration = Duration::from_secs(90);
 /// Check all that a login depends on
 ///
 /// The engine and its registration, the folder for tickets, the configuration,
-/// the logins of this host, every configured source, and the logins of running
-/// containers. Each check is ok, a warning or a failure, with what to do next.
+/// the logins of this host, every configured source, what keeps logins up to
+/// date, and the logins of running containers. Each check is ok, a warning or a failure, with what to do next.
 /// Ends with 1 when there is a failure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The json format has checks, an array of objects with about (engine, configuration, logins,
-sources or containers), verdict (ok, warning or failure), says and next (null where there is
+sources, sync or containers), verdict (ok, warning or failure), says and next (null where there is
 nothing to do), and the numbers of failures and warnings.")]
 pub struct Arguments {
     /// Read all sources: a program that is asked may ask you.
@@ -85,6 +86,7 @@ pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failu
         Examination::new("configuration", LIMIT, configuration::look),
         Examination::new("logins", LIMIT, logins::look),
         Examination::new("sources", asking, sources::look),
+        Examination::new("sync", LIMIT, sync::look),
         Examination::new("containers", LIMIT, containers::look),
     ];
     let report = Report::new(side_by_side::all(&patient, &examinations));

@@ -228,7 +228,9 @@ impl Counter {
             terminal::show_warning(&warning);
         }
         if let Ok(logins) = logins {
-            attempts.iter().for_each(|attempt| logins.note(attempt));
+            for attempt in attempts {
+                logins.note(attempt);
+            }
         }
         Ok(Reserved { id, terms })
     }

@@ -1,6 +1,7 @@
 //! `docker jackin ps`: the containers that our launches started, and until
 //! when their logins hold.
 
+mod keeping_up;
 mod listing;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use crate::engine::here;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::launch::containers_of;
+use crate::live::Logins;
 use crate::plugin::global_flags::GlobalFlags;
 use listing::{Entry, Listing};
 
@@ -21,13 +23,16 @@ use listing::{Entry, Listing};
 ///
 /// And those that were started with the flags that `docker jackin ticket`
 /// prints; not those of an env-file or a handle alone, which leave no label.
-/// With each agent's mode, and when the login it was given ends. What is not
+/// With each agent's mode, and when its login ends: `live` is one that follows
+/// the host's login, and `copy` one that does not. A copy of some time ago was
+/// to follow and does not any more; `docker jackin doctor` says why. What is not
 /// known, such as the end of a key, is shown as `-`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The json format is an array of objects: name, id, role, workspace, image, state, status,
-created (RFC 3339), launch, and agents with agent, mode, scope, source and ends (RFC 3339).
-What is not known is null.")]
+created (RFC 3339), launch, and agents with agent, mode, scope, source, ends (RFC 3339) and, for
+a login of the host's, sync: its state (live, logged_out, left_behind or copy), since (RFC 3339)
+and other_account. What is not known is null.")]
 pub struct Arguments {
     /// Show those that do not run, too.
     #[arg(short, long)]
@@ -46,9 +51,10 @@ pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failu
     let engine = here::reach(flags, &host)?;
     let now = SystemTime::now();
     let containers = containers_of(&engine, host.uid(), now)?.into_iter();
+    let logins = Logins::of_user(host.uid()).ok();
     let shown = containers.filter(|one| arguments.all || one.is_running());
     let listing = Listing {
-        entries: shown.map(Entry::from).collect(),
+        entries: shown.map(|one| Entry::new(one, logins.as_ref())).collect(),
         now,
     };
     screen::show(&listing, arguments.format)

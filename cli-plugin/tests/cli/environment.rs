@@ -3,14 +3,15 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use docker_jackin::handoff::LIFETIME;
 use jackin_oci_hook::folder::candidates;
 use jackin_oci_hook::ticket::Ticket;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::stand_in_engine::{Container, StandInEngine};
 
@@ -141,12 +142,35 @@ impl TestEnvironment {
 
     /// The folder of the only login that is published.
     pub(crate) fn login(&self) -> PathBuf {
-        let entries = fs::read_dir(self.logins()).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        let mut logins = paths.filter(|path| path.is_dir());
+        let mut logins = self.published().into_iter();
         let login = logins.next().expect("a login is published");
         assert!(logins.next().is_none(), "one login alone is published");
         login
+    }
+
+    /// The process that keeps logins up to date, while it runs.
+    pub(crate) fn watcher(&self) -> Option<Pid> {
+        let note = fs::read(self.logins().join("watcher.lock")).ok()?;
+        let note: serde_json::Value = serde_json::from_slice(&note).ok()?;
+        let pid = Pid::from_raw(i32::try_from(note["pid"].as_i64()?).unwrap())?;
+        test_kill_process(pid).ok().map(|()| pid)
+    }
+
+    /// Kills it, if it runs.
+    pub(crate) fn kill_watcher(&self) {
+        if let Some(watcher) = self.watcher() {
+            kill_process(watcher, Signal::KILL).unwrap();
+        }
+        while self.watcher().is_some() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The folders of the logins that are published.
+    fn published(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.logins()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_dir()).collect()
     }
 
     /// Writes a file of mode 0600 below the home.
@@ -186,6 +210,30 @@ impl TestEnvironment {
         let labels = labels.filter_map(|label| label.split_once('='));
         let labels: Vec<_> = image.iter().copied().chain(labels).collect();
         self.engine.add(Container::running(name, &labels));
+        self.lend_to(name);
+    }
+
+    /// Has a container follow the logins that are published, as its hook does.
+    /// Its process is the test's own.
+    pub(crate) fn lend_to(&self, name: &str) {
+        let stat = fs::read_to_string("/proc/self/stat").unwrap();
+        let (_, behind) = stat.rsplit_once(')').unwrap();
+        let started: u64 = behind.split_whitespace().nth(19).unwrap().parse().unwrap();
+        let container = format!("id-of-{name}");
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let since = since.as_secs();
+        for login in self.published() {
+            let folder = fs::metadata(login.join("published")).unwrap();
+            let lease = serde_json::json!({
+                "schema": 1,
+                "container": container,
+                "pid": std::process::id(),
+                "started": started,
+                "folder": { "device": folder.dev(), "number": folder.ino() },
+                "since": since,
+            });
+            fs::write(login.join("leases").join(&container), lease.to_string()).unwrap();
+        }
     }
 
     /// The tickets that wait for their containers.

@@ -39,6 +39,7 @@ mod test_exec_command;
 mod test_import;
 mod test_launches;
 mod test_live;
+mod test_live_views;
 mod test_plugin;
 mod test_ps_command;
 mod test_purge_command;

@@ -47,6 +47,8 @@ fn a_machine_without_anything_is_told_what_is_missing() {
       ok       opencode: no login here, and none is needed
     sources
       ok       none is configured
+    sync
+      ok       no container follows a login of this host
     containers
       ok       none of yours runs
     ");
@@ -126,6 +128,8 @@ BROKEN = "op://a"
                  `docker jackin doctor --resolve` reads the values; run `op signin` if that fails
       warning  1Password's account work: no open session, though its app may approve a read
                  `docker jackin doctor --resolve` reads the values; run `op signin` if that fails
+    sync
+      ok       no container follows a login of this host
     containers
       ok       none of yours runs
     ");
@@ -266,19 +270,34 @@ fn what_no_role_needs_is_a_warning_at_most() {
 }
 
 #[test]
-fn a_login_that_ends_soon_is_warned_about_on_the_host_and_in_its_container() {
+fn a_login_that_ends_soon_is_warned_about_where_nothing_renews_it() {
+    let verdict_of = |shown: &str, about: &str| {
+        let mut lines = shown.lines().map(str::trim);
+        let line = lines.find(|line| line.contains(about));
+        let line = line.unwrap_or_else(|| panic!("no {about}: {shown}"));
+        line.split(' ').next().unwrap().to_owned()
+    };
     for (minutes, verdict) in [(10, "warning"), (90, "ok")] {
-        let environment = TestEnvironment::new("1.45");
-        environment.configure("[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        environment.write_login(now.as_secs() + minutes * 60);
-        assert_eq!(environment.run(&["run", "web"]).code, 7);
-        environment.add_launched("web-1");
-        let shown = environment.run(&["doctor"]).stdout;
-        for about in ["claude: $HOME", "web-1: claude by sync, ends in"] {
-            let mut lines = shown.lines().map(str::trim);
-            let line = lines.find(|line| line.contains(about)).unwrap();
-            assert!(line.starts_with(verdict), "{minutes} minutes: {line}");
+        for refresh in ["live", "copy"] {
+            let environment = TestEnvironment::new("1.45");
+            environment.configure(&format!(
+                "[claude]\nsync_refresh = \"{refresh}\"\n\
+                 [roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n"
+            ));
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            environment.write_login(now.as_secs() + minutes * 60);
+            assert_eq!(environment.run(&["run", "web"]).code, 7);
+            environment.add_launched("web-1");
+            let shown = environment.run(&["doctor"]).stdout;
+            assert_eq!(verdict_of(&shown, "claude: $HOME"), verdict);
+            let container = format!("web-1: claude by sync, {refresh}, ends in");
+            // What is followed is renewed before its end.
+            let expected = if refresh == "live" { "ok" } else { verdict };
+            assert_eq!(
+                verdict_of(&shown, &container),
+                expected,
+                "{minutes} {refresh}"
+            );
         }
     }
 }
@@ -300,11 +319,11 @@ fn a_running_container_whose_login_has_ended_is_told_how_to_get_the_newest() {
     let (_, after) = span.split_once(" ago").unwrap();
     assert_snapshot!(format!("{before}ended <span> ago{after}"), @r"
     ok       lost: what it was given is not known any more
-    warning  web-1: claude by sync, ended <span> ago
+               if it is to follow this host's logins: docker jackin sync --now lost
+    warning  web-1: claude by sync, live, ended <span> ago
                renew it on this host: claude auth status
-               then give it to the container: docker restart web-1
     ok       a 401 in a running container means that the vendor ended its login early
-               renew it on this host (`claude auth status` for Claude), then give the container the newest: docker restart lost
+               give it the newest without a restart: docker jackin sync --now lost
     ");
 }
 

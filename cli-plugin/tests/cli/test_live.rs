@@ -319,15 +319,6 @@ fn nobody_is_asked_to_renew_what_is_rehearsed() {
     assert_eq!(asked(&environment), "");
 }
 
-/// The process that keeps logins up to date, while it runs.
-fn watcher(environment: &TestEnvironment) -> Option<rustix::process::Pid> {
-    let note = fs::read(environment.logins().join("watcher.lock")).ok()?;
-    let note: Value = serde_json::from_slice(&note).ok()?;
-    let pid = i32::try_from(note["pid"].as_i64()?).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid)?;
-    rustix::process::test_kill_process(pid).ok().map(|()| pid)
-}
-
 #[test]
 fn a_launch_and_an_exec_see_to_it_that_logins_are_kept_up_to_date() {
     let environment = environment();
@@ -335,33 +326,11 @@ fn a_launch_and_an_exec_see_to_it_that_logins_are_kept_up_to_date() {
     assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
     let ticket = ["ticket", "--role", "web", "--by", "variable"];
     assert_eq!(environment.run(&ticket).code, 0);
-    let kill = |pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    let first = watcher(&environment).expect("a ticket starts one");
-    kill(first);
-    while watcher(&environment).is_some() {
-        std::thread::yield_now();
-    }
+    assert!(environment.watcher().is_some(), "a ticket starts one");
+    environment.kill_watcher();
     assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
-    assert_eq!(watcher(&environment), None, "it follows nothing");
-    write_lease(&environment, "id-of-web-1");
+    assert_eq!(environment.watcher(), None, "it follows nothing");
+    environment.lend_to("web-1");
     assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
-    assert!(watcher(&environment).is_some());
-}
-
-/// Has a container follow the only login that is published.
-fn write_lease(environment: &TestEnvironment, container: &str) {
-    let login = environment.login();
-    let folder = fs::metadata(login.join("published")).unwrap();
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let (_, behind) = stat.rsplit_once(')').unwrap();
-    let started: u64 = behind.split_whitespace().nth(19).unwrap().parse().unwrap();
-    let lease = serde_json::json!({
-        "schema": 1,
-        "container": container,
-        "pid": std::process::id(),
-        "started": started,
-        "folder": { "device": folder.dev(), "number": folder.ino() },
-        "since": 1_700_000_000,
-    });
-    fs::write(login.join("leases").join(container), lease.to_string()).unwrap();
+    assert!(environment.watcher().is_some());
 }

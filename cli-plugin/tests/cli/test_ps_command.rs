@@ -52,9 +52,9 @@ fn running_containers_are_listed_with_modes_and_the_end_of_their_login() {
     let days = outcome.stdout[ended..].split(" ago").next().unwrap();
     assert_snapshot!(outcome.stdout.replace(days, "<span>"), @r"
     NAME    ROLE   WORKSPACE   AGENTS                      STATUS       LOGIN ENDS
-    api-1   api    -           claude=sync                 Up 3 hours   claude ended <span> ago
+    api-1   api    -           claude=sync                 Up 3 hours   claude ended <span> ago (live)
     lost    web    -           claude                      Up 3 hours   -
-    web-1   web    my-app      claude=sync codex=api_key   Up 3 hours   claude ended <span> ago
+    web-1   web    my-app      claude=sync codex=api_key   Up 3 hours   claude ended <span> ago (live)
     ");
     let all = environment.run(&["ps", "--all"]).stdout;
     assert!(all.contains("\nended "), "{all}");
@@ -87,14 +87,20 @@ fn programs_get_the_same_as_json() {
           "ends": "2001-09-09T01:46:40Z",
           "mode": "sync",
           "scope": null,
-          "source": "$HOME/.claude/.credentials.json"
+          "source": "$HOME/.claude/.credentials.json",
+          "sync": {
+            "other_account": false,
+            "since": null,
+            "state": "live"
+          }
         },
         {
           "agent": "codex",
           "ends": null,
           "mode": "api_key",
           "scope": "global",
-          "source": "plain value"
+          "source": "plain value",
+          "sync": null
         }
       ],
       "created": "2023-11-14T22:13:20Z",

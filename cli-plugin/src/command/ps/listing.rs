@@ -6,8 +6,10 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::keeping_up::{self, KeepingUp};
 use crate::command::columns::Columns;
-use crate::launch::{Container, Login};
+use crate::launch::{Container, Following, Login};
+use crate::live::Logins;
 use crate::span;
 
 /// What stands where something is not known.
@@ -45,16 +47,26 @@ struct EntryAgent {
     scope: Option<String>,
     source: Option<String>,
     ends: Option<Timestamp>,
+    sync: Option<KeepingUp>,
+    #[serde(skip)]
+    following: Option<Following>,
 }
 
-impl From<Container> for Entry {
-    fn from(container: Container) -> Self {
+impl Entry {
+    /// A container, and how the logins in it that it follows keep up.
+    pub(super) fn new(container: Container, logins: Option<&Logins>) -> Self {
+        let following = |agent: &str| {
+            let record = container.record.as_ref()?;
+            let login = record.agents.iter().find(|login| login.agent == agent)?;
+            Following::of(logins, &container, record, login)
+        };
         let known = container.record.as_ref();
-        let logins = known.map(|record| record.agents.as_slice());
-        let logins = logins.unwrap_or_default();
-        let agents = container.agents.into_iter().map(|agent| {
-            let login = logins.iter().find(|login| login.agent == agent);
-            EntryAgent::new(agent, login)
+        let known_logins = known.map(|record| record.agents.as_slice());
+        let known_logins = known_logins.unwrap_or_default();
+        let agents = container.agents.iter().map(|agent| {
+            let mut known = known_logins.iter();
+            let login = known.find(|login| login.agent == *agent);
+            EntryAgent::new(agent.clone(), login, following(agent))
         });
         Self {
             agents: agents.collect(),
@@ -72,14 +84,19 @@ impl From<Container> for Entry {
 }
 
 impl EntryAgent {
-    fn new(agent: String, login: Option<&Login>) -> Self {
-        let ends = login.and_then(Login::ends);
+    fn new(agent: String, login: Option<&Login>, following: Option<Following>) -> Self {
+        let ends = match following {
+            Some(following) => following.ends(),
+            None => login.and_then(Login::ends),
+        };
         Self {
             agent,
             mode: login.map(|login| login.mode.clone()),
             scope: login.and_then(|login| login.scope.clone()),
             source: login.and_then(|login| login.source.clone()),
             ends: ends.and_then(|ends| Timestamp::try_from(ends).ok()),
+            sync: following.map(KeepingUp::from),
+            following,
         }
     }
 
@@ -91,12 +108,17 @@ impl EntryAgent {
         }
     }
 
-    /// `claude in 3 h`, or `claude ended 2 h ago`.
+    /// `claude in 3 h (live)`, or `claude ended 2 h ago`.
     fn with_end(&self, now: SystemTime) -> Option<String> {
-        let ends = SystemTime::from(self.ends?);
+        let agent = &self.agent;
+        let words = self.following.map(|one| keeping_up::words(one, now));
+        let Some(ends) = self.ends.map(SystemTime::from) else {
+            return words.map(|words| format!("{agent} {words}"));
+        };
         let when = span::from_now(ends, now);
         let ended = if ends <= now { "ended " } else { "" };
-        Some(format!("{} {ended}{when}", self.agent))
+        let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+        Some(format!("{agent} {ended}{when}{words}"))
     }
 }
 

@@ -31,6 +31,8 @@ pub(in crate::command) struct Status {
     pub(in crate::command) policy: PolicyStatus,
     /// Where this user's tickets lie.
     pub(in crate::command) tickets: Option<PathBuf>,
+    /// What keeps the logins up to date that containers follow.
+    pub(in crate::command) sync: Option<Sync>,
     /// Whether a delivery works with Docker; `None` when it was not looked at.
     pub(in crate::command) delivery: Option<Delivery>,
     /// Engines other than Docker.
@@ -76,6 +78,15 @@ pub(in crate::command) struct Memory {
     pub(in crate::command) path: PathBuf,
     /// Whether it lies, or would lie, on tmpfs.
     pub(in crate::command) in_memory: bool,
+}
+
+/// What keeps logins up to date.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::command) struct Sync {
+    /// The process that does; `None` when none runs.
+    pub(in crate::command) process: Option<i32>,
+    /// How many logins are published for containers.
+    pub(in crate::command) logins: usize,
 }
 
 /// Whether a delivery works.
@@ -147,6 +158,9 @@ impl fmt::Display for Status {
             self.engine_folder.path.display()
         )?;
         writeln!(f, "tickets    {}", path(&self.tickets))?;
+        if let Some(sync) = &self.sync {
+            writeln!(f, "sync       {sync}")?;
+        }
         write!(f, "{}", self.policy)?;
         if let Some(delivery) = &self.delivery {
             writeln!(f, "delivery   {delivery}")?;
@@ -185,6 +199,23 @@ impl fmt::Display for EngineStatus {
             ("", _) => writeln!(f, "registered nothing"),
             (runtimes, true) => writeln!(f, "registered {runtimes} (default)"),
             (runtimes, false) => writeln!(f, "registered {runtimes}"),
+        }
+    }
+}
+
+impl fmt::Display for Sync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let logins = match self.logins {
+            1 => "1 login".to_owned(),
+            many => format!("{many} logins"),
+        };
+        match (self.process, self.logins) {
+            (Some(pid), _) => write!(f, "{logins}, kept up to date by process {pid}"),
+            (None, 0) => f.write_str("no container follows a login"),
+            (None, _) => write!(
+                f,
+                "{logins}, which nothing keeps up to date; run: docker jackin sync"
+            ),
         }
     }
 }
@@ -232,6 +263,10 @@ mod tests {
             },
             policy: PolicyStatus::default(),
             tickets: Some("/run/user/0/docker-jackin/tickets".into()),
+            sync: Some(Sync {
+                process: Some(7),
+                logins: 2,
+            }),
             delivery: Some(Delivery::NotVerified),
             engines: Vec::new(),
             problems: Vec::new(),
@@ -251,6 +286,7 @@ mod tests {
         registered docker-jackin, docker-jackin-crun (default)
         state      /run/docker-jackin (in memory)
         tickets    /run/user/0/docker-jackin/tickets
+        sync       2 logins, kept up to date by process 7
         policy     none
         delivery   not verified; run: docker jackin status --verify --image IMAGE
         ");

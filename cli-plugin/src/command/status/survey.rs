@@ -4,7 +4,7 @@ use jackin_oci_hook::folder::candidates;
 
 use super::policy::{self, EngineFacts};
 use super::programs::{self, OWN_VERSION};
-use super::report::{Delivery, EngineStatus, Memory, Program, Status};
+use super::report::{Delivery, EngineStatus, Memory, Program, Status, Sync};
 use crate::command::install::own_program;
 use crate::engine::client::{ANNOTATIONS_SINCE, Engine, EngineInfo};
 use crate::engine::context::Target;
@@ -15,6 +15,7 @@ use crate::engine::owner::Owner;
 use crate::engine::{Endpoint, EngineError, Surroundings, connect, resolve, tmpfs};
 use crate::failure::Failure;
 use crate::handoff::TicketFolder;
+use crate::live::{Logins, watcher};
 
 /// Looks at everything, and goes on past what is missing; at the Docker engine
 /// only when it is asked for.
@@ -87,7 +88,13 @@ fn look_at_folders(status: &mut Status, owner: &Owner) {
     };
     let uid = rustix::process::geteuid().as_raw();
     match TicketFolder::open(&candidates(uid), uid) {
-        Ok(folder) => status.tickets = Some(folder.path().to_owned()),
+        Ok(folder) => {
+            status.tickets = Some(folder.path().to_owned());
+            status.sync = Logins::beside(&folder).ok().map(|logins| Sync {
+                process: watcher::is_running(uid).map(|info| info.pid),
+                logins: logins.all().len(),
+            });
+        }
         Err(failure) => status.problems.push(failure.to_string()),
     }
 }
