@@ -334,3 +334,44 @@ fn a_launch_and_an_exec_see_to_it_that_logins_are_kept_up_to_date() {
     assert_eq!(environment.run(&["exec", "web-1"]).code, 7);
     assert!(environment.watcher().is_some());
 }
+
+/// Publishes a login, and another one once its file system is full.
+const FULL: &str = r#"
+mount -t tmpfs -o size=1m,mode=755 tmpfs /run || exit 1
+"$0" ticket --role web --by variable > /dev/null || exit 1
+cat /dev/zero > /run/filler 2> /dev/null
+cp "$HOME/other" "$HOME/.claude/.credentials.json"
+"$0" ticket --role web --by variable
+cd /run/docker-jackin/logins/*/published && ls -A . ../wanted && cat login
+kill "$(grep -o '"pid":[0-9]*' ../../watcher.lock | tr -dc 0-9)"
+"#;
+
+#[test]
+fn a_full_file_system_leaves_what_is_published_as_it_was() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can have a /run of its own here.
+        return;
+    }
+    let environment = environment();
+    environment.write("other", &LOGIN.replace("access-canary", "another-canary"));
+    let known = environment.command(&[]);
+    let mut command = std::process::Command::new("unshare");
+    let program = env!("CARGO_BIN_EXE_docker-jackin");
+    command.args(["--mount", "sh", "-c", FULL, program]);
+    let variables = known
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    command.env_clear().envs(variables);
+    let output = command.current_dir(environment.home()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("claude's login is given as a copy"), "{told}");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let (names, published) = shown.split_once('{').unwrap();
+    assert_eq!(format!("{{{published}"), PUBLISHED);
+    let names: Vec<_> = names.split_whitespace().collect();
+    let [here, file, there, ticket] = names[..] else {
+        panic!("one file and one ticket: {names:?}");
+    };
+    assert_eq!((here, file, there), (".:", "login", "../wanted:"));
+    assert_eq!(ticket.len(), 32, "the first one's");
+}
