@@ -37,6 +37,8 @@ pub(super) struct Pace {
     pub(super) tick: Duration,
     /// How long a login must be gone, or be none, before that counts.
     pub(super) grace: Duration,
+    /// After how long is written again what could not be written.
+    pub(super) retry: Duration,
     /// How long a login is kept that nobody needs: between a ticket and its
     /// container nobody does for a moment.
     pub(super) linger: Duration,
@@ -47,6 +49,7 @@ impl Default for Pace {
         Self {
             tick: Duration::from_secs(60),
             grace: Duration::from_secs(2),
+            retry: Duration::from_secs(5),
             linger: Duration::from_secs(10),
         }
     }

@@ -51,6 +51,7 @@ fn packaged() -> Result<()> {
         "libexec/docker-jackin/docker-jackin-runtime-crun",
         "libexec/docker-jackin/docker-jackin-hook",
         "share/man/man1/docker-jackin-install.1",
+        "share/systemd/user/docker-jackin-sync.service",
         "share/docker-jackin/docker/daemon.json",
         "share/docker-jackin/docker/runtime.toml",
         "share/docker-jackin/podman/containers.conf.d/50-docker-jackin.conf",
@@ -63,10 +64,12 @@ fn packaged() -> Result<()> {
         let path = destination.path().join("usr").join(name);
         ensure!(all.contains(&path), "{name} is missing");
     }
-    let examples = destination.path().join("usr/share/docker-jackin");
-    for file in files(&examples)? {
+    let shared = destination.path().join("usr/share");
+    let filled_in = ["docker-jackin", "systemd"].map(|name| files(&shared.join(name)));
+    for file in filled_in.into_iter().collect::<Result<Vec<_>>>()?.concat() {
         let text = fs::read_to_string(&file)?;
-        let filled = !text.contains("@LIBEXEC@") && !text.contains("/usr/local/libexec");
+        let blanks = ["@LIBEXEC@", "@PLUGINS@", "/usr/local/libexec"];
+        let filled = !blanks.iter().any(|blank| text.contains(blank));
         ensure!(filled, "{}: {text}", file.display());
     }
     programs_that_an_engine_names_stay(destination.path())?;

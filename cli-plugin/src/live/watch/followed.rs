@@ -124,7 +124,9 @@ impl Followed {
     /// the machine sleeps.
     pub(super) fn again(&self, now: Now, pace: &Pace) -> Option<Instant> {
         let login = self.login.as_ref().and_then(|login| login.again(now, pace));
-        let unneeded = self.unneeded.map(|since| since + pace.linger);
+        // What renews it wakes us when it has ended.
+        let unneeded = self.unneeded.filter(|_| !self.is_asking());
+        let unneeded = unneeded.map(|since| since + pace.linger);
         [login, unneeded].into_iter().flatten().min()
     }
 

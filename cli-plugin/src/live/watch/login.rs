@@ -36,6 +36,8 @@ pub(super) struct Login {
     asking: Option<Asked>,
     /// When the renewal is looked at again that another process asks for.
     busy: Option<Instant>,
+    /// When is written again what could not be written.
+    retry: Option<Instant>,
 }
 
 /// What lies on the host where a login should be.
@@ -69,6 +71,7 @@ impl Login {
             odd: None,
             asking: None,
             busy: None,
+            retry: None,
         })
     }
 
@@ -93,7 +96,10 @@ impl Login {
     ) {
         self.take_over(folder);
         let asked = self.asked_before();
+        self.retry = None;
+        self.busy = self.busy.filter(|busy| *busy > now.instant);
         if let Err(error) = self.follow(folder, logins, now, pace, say) {
+            self.retry = Some(now.instant + pace.retry);
             self.trouble(
                 format!("{} is not published: {error}", self.state.origin),
                 now,
@@ -106,7 +112,10 @@ impl Login {
         if needed {
             self.renew_in_time(folder, logins, now, pace, say);
         }
-        self.save(folder, logins);
+        if let Err(error) = self.save(folder, logins) {
+            tracing::debug!(%error, "a login's state is not written down");
+            self.retry = Some(now.instant + pace.retry);
+        }
     }
 
     /// Takes over what others have written down of it. What is known here of
@@ -279,7 +288,7 @@ impl Login {
         if self.asking.is_some() || !is_due(self) {
             return;
         }
-        if self.busy.is_some_and(|busy| busy > now.instant) {
+        if self.busy.is_some() {
             return;
         }
         let lock = match Lock::try_take(&lock_of(logins, folder.id())) {
@@ -291,7 +300,6 @@ impl Login {
             // As on a full file system. Nobody else can have it there, either.
             Err(_) => None,
         };
-        self.busy = None;
         // Who had it before us may have asked for the same.
         let followed = self.follow(folder, logins, now, pace, say);
         if !is_due(self) {
@@ -329,8 +337,9 @@ impl Login {
         if let Some(renewal) = &mut self.state.renewal {
             renewal.next = next;
         }
-        // Before it is asked: whoever takes our place is not to ask again.
-        self.save(folder, logins);
+        // Before it is asked: whoever takes our place is not to ask again. Where
+        // there is no room for that it is written down later.
+        let _ = self.save(folder, logins);
         say(format!(
             "{}: asking `{}` to renew the login",
             self.agent,
@@ -392,15 +401,13 @@ impl Login {
     }
 
     /// Writes down what has changed.
-    fn save(&mut self, folder: &LoginFolder, logins: &Logins) {
+    fn save(&mut self, folder: &LoginFolder, logins: &Logins) -> io::Result<()> {
         if self.state == self.written && folder.has_state() {
-            return;
+            return Ok(());
         }
         // Else what others write down at this moment could be undone.
-        let saved = logins.lock().and_then(|_lock| self.write(folder));
-        if let Err(error) = saved {
-            tracing::debug!(%error, "a login's state is not written down");
-        }
+        let _lock = logins.lock()?;
+        self.write(folder)
     }
 
     /// The same, by whoever holds the lock.
@@ -418,7 +425,10 @@ impl Login {
         // What has lasted has been seen to.
         let odd = odd.filter(|lasting| *lasting > now.instant);
         let asked = self.asking.as_ref().map(|asked| asked.program.until());
-        [odd, asked, self.busy].into_iter().flatten().min()
+        [odd, asked, self.busy, self.retry]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When it is to be renewed, by the clock on the wall.

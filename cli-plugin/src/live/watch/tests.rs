@@ -42,6 +42,7 @@ struct Running {
     end: Arc<AtomicBool>,
     news: UnixStream,
     said: Arc<Mutex<Vec<String>>>,
+    number: Arc<Mutex<String>>,
     thread: Option<JoinHandle<Ending>>,
 }
 
@@ -67,6 +68,7 @@ impl Scene {
                 // Nothing is to be found by looking from time to time.
                 tick: Duration::from_secs(600),
                 grace: Duration::from_millis(150),
+                retry: Duration::from_millis(20),
                 linger: Duration::from_millis(250),
             },
         };
@@ -161,7 +163,11 @@ impl Scene {
         let (logins, pace, lock) = (self.logins.clone(), self.pace, self.lock());
         let said = Arc::new(Mutex::new(Vec::new()));
         let hear = Arc::clone(&said);
+        let number = Arc::new(Mutex::new(String::new()));
+        let tell = Arc::clone(&number);
         let thread = std::thread::spawn(move || {
+            let own = fs::read_link("/proc/thread-self").unwrap();
+            *tell.lock().unwrap() = own.display().to_string();
             let lock = Lock::try_take(&lock).unwrap().unwrap();
             let program = Program::of_this_process().unwrap();
             let watcher = Watcher::new(&logins, &program, &signals, pace, false).unwrap();
@@ -173,6 +179,7 @@ impl Scene {
             end,
             news,
             said,
+            number,
             thread: Some(thread),
         }
     }
@@ -223,6 +230,20 @@ impl Running {
     fn tell(&self) {
         self.end.store(true, Ordering::SeqCst);
         (&self.news).write_all(b"x").unwrap();
+    }
+
+    /// The processor's time that it has had, in clock ticks.
+    fn cpu_time(&self) -> u64 {
+        let own = self.number.lock().unwrap().clone();
+        let stat = fs::read_to_string(format!("/proc/{own}/stat")).unwrap();
+        let fields: Vec<_> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
+        ticks(14) + ticks(15)
     }
 
     fn said(&self) -> String {

@@ -159,8 +159,7 @@ fn what_another_has_published_meanwhile_is_made_what_lies_on_the_host() {
 
 #[test]
 fn what_cannot_be_written_is_written_once_there_is_room() {
-    let mut scene = Scene::new();
-    scene.pace.tick = Duration::from_millis(20);
+    let scene = Scene::new();
     scene.log_in("first", HOURS);
     scene.publish(LONG);
     let own = scene.folder().path().to_owned();

@@ -132,6 +132,11 @@ fn only_one_process_asks_at_a_time() {
         scene.published().unwrap() == "by the other"
     });
     drop(lock);
+    // By then it has looked again, and found nothing to do.
+    sleep(Duration::from_millis(1200));
+    let before = watcher.cpu_time();
+    sleep(Duration::from_millis(300));
+    assert!(watcher.cpu_time() - before <= 1, "it sleeps");
     assert_eq!(watcher.stop(), Ending::Told);
     assert_eq!(scene.calls(), 0, "the other has renewed it");
 }
