@@ -1,11 +1,12 @@
 //! Live sync: one login, any number of containers.
 
+mod codex;
 mod engine;
 
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let parts: [Vec<Trial>; 1] = [engine::trials()];
+    let parts: [Vec<Trial>; 2] = [codex::trials(), engine::trials()];
     parts.into_iter().flatten().collect()
 }
 

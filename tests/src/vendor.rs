@@ -1,7 +1,8 @@
-//! A stand-in for the hosts that mint and check Claude's tokens, behind a proxy
-//! that every name leads to: `claude` knows their names, and asks no others.
+//! A stand-in for the hosts that mint and check tokens, behind a proxy that every
+//! name leads to: `claude` and `codex` know their names, and ask no others.
 
 mod ledger;
+pub mod openai;
 mod service;
 
 use std::fs;
@@ -136,7 +137,9 @@ fn certificates() -> Result<(String, Arc<ServerConfig>)> {
     let certificate = authority.self_signed(&key)?;
     let issuer = Issuer::new(authority, key);
     let own_key = KeyPair::generate()?;
-    let own = CertificateParams::new(NAMES.map(str::to_owned))?.signed_by(&own_key, &issuer)?;
+    let names = NAMES.iter().chain(&openai::NAMES);
+    let names = names.map(|&name| name.to_owned());
+    let own = CertificateParams::new(names.collect::<Vec<_>>())?.signed_by(&own_key, &issuer)?;
     let chain = vec![CertificateDer::from(own.der().to_vec())];
     let own_key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own_key.serialize_der()));
     let config = ServerConfig::builder()

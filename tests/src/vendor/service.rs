@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::ledger::{Ledger, Login, Worth};
-use super::{TOKENS, error, json_response, of_any};
+use super::{TOKENS, error, json_response, of_any, openai};
 use crate::http::{Request, Response};
 use crate::mock_api::anthropic;
 
@@ -36,6 +36,9 @@ pub(super) fn answer(
             Some(login) => json_response(200, &renewed(&login)),
             None => json_response(400, &json!({ "error": "invalid_grant" })),
         };
+    }
+    if let Some(response) = openai::answer(asked, bearer, &body, ledger) {
+        return response;
     }
     let worth = bearer.map(|bearer| ledger.ask(bearer, asker, asked));
     match (asked, worth) {
