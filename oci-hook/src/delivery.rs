@@ -25,6 +25,7 @@ use crate::rootfs::Rootfs;
 use crate::seed;
 use crate::spec::{self, Spec};
 use crate::spot::Spot;
+use crate::standing::Standing;
 use crate::tmpfs::{MOUNT_POINT, Tmpfs, file_name};
 use crate::trouble::{self, Trouble};
 
@@ -74,6 +75,7 @@ pub struct Target {
     users: Users,
     /// The id of its user as the container has it.
     uid_inside: u32,
+    may_mount: bool,
     cwd: PathBuf,
     home: Option<PathBuf>,
     /// The folders that the process's variables name, for the [`places`] in
@@ -107,10 +109,19 @@ impl Target {
             },
             ids,
             uid_inside: user.uid,
+            may_mount: process.may_mount()?,
             cwd: process.cwd()?,
             home: folder("HOME")?,
             moved: moved.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Whether the container could change what one of our users publishes: it
+    /// may mount, and so make a mount of its writable, and that user is one of
+    /// its own. Whose root is the machine's has other ways to do that.
+    fn may_change_what_is_of(&self, uid: u32, standing: Standing) -> bool {
+        let machines_root = standing == Standing::Root && self.users.root.uid.is_root();
+        self.may_mount && !machines_root && self.ids.has_user(uid)
     }
 
     fn recipient(&self, rootfs: &Rootfs) -> Result<Recipient, recipient::Error> {
@@ -152,7 +163,7 @@ pub fn deliver(
     container: &Container,
 ) -> Result<Delivered, Error> {
     let payload = &record.payload;
-    let mut live = Live::open(record, pid);
+    let mut live = Live::open(record, target, pid);
     let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
     MountNamespace::of(pid)?.enter()?;
     let (rootfs, home) = rootfs_of(&target.rootfs, target, tmpfs.as_ref(), payload)?;

@@ -1,3 +1,4 @@
+use rustix::process::Uid;
 use serde_json::json;
 
 use super::*;
@@ -65,4 +66,25 @@ fn scenario_36_a_variable_of_the_container_moves_a_file() {
         path(&["CLAUDE_CONFIG_DIR=conf"]),
         Path::new("/srv/conf/.claude.json")
     );
+}
+
+#[test]
+fn who_may_mount_in_a_user_namespace_of_the_owners_follows_nothing_of_theirs() {
+    let target = |capabilities: serde_json::Value| {
+        let process =
+            json!({"cwd": "/", "user": {"uid": 0, "gid": 0}, "capabilities": capabilities});
+        let spec = json!({"ociVersion": "1.2.0", "root": {"path": "rootfs"}, "process": process});
+        target(&spec, &Payload::default()).unwrap()
+    };
+    let rootless = Standing::Rootless { uid: 1000 };
+    let mut mounts = target(json!({"bounding": ["CAP_CHOWN", "CAP_SYS_ADMIN"], "ambient": null}));
+    assert!(mounts.may_change_what_is_of(0, rootless));
+    assert!(!mounts.may_change_what_is_of(1000, Standing::Root));
+    // With users of its own, of whom the owner is one.
+    mounts.users.root.uid = Uid::from_raw(1000);
+    assert!(mounts.may_change_what_is_of(1000, Standing::Root));
+    for capabilities in [json!({"bounding": ["CAP_CHOWN"]}), json!({}), json!(null)] {
+        let plain = target(capabilities);
+        assert!(!plain.may_change_what_is_of(0, rootless));
+    }
 }

@@ -82,6 +82,16 @@ impl IdMap {
     }
 }
 
+impl IdMap {
+    /// Whether an id outside is one inside, too.
+    pub fn has(&self, outside: u32) -> bool {
+        self.0.iter().any(|range| {
+            let offset = outside.checked_sub(range.outside);
+            offset.is_some_and(|offset| offset < range.count)
+        })
+    }
+}
+
 /// Whether a process is in our own user namespace.
 fn shares_our_namespace(pid: i32) -> io::Result<bool> {
     let namespace = |path: &str| fs::stat(path).map(|stat| (stat.st_dev, stat.st_ino));
@@ -102,6 +112,8 @@ mod tests {
         assert_eq!(map.outside(1000), Some(101_000));
         assert_eq!(map.outside(65_535), Some(165_535));
         assert_eq!(map.outside(65_536), None);
+        assert!(map.has(101_000) && map.has(5) && map.has(100_000));
+        assert!(!map.has(1000) && !map.has(6) && !map.has(165_536));
         assert_eq!(map.outside(70_000), Some(5));
     }
 

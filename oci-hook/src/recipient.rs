@@ -89,6 +89,11 @@ impl Ids {
         })
     }
 
+    /// Whether one of our users is one of the container's.
+    pub fn has_user(&self, uid: u32) -> bool {
+        self.users.has(uid)
+    }
+
     fn uid(&self, id: u32) -> Result<Uid, Error> {
         let outside = self.users.outside(id).map(Uid::from_raw);
         outside.ok_or(Error::Unmapped(id))

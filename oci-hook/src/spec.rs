@@ -195,6 +195,15 @@ impl<'a> Process<'a> {
         Ok(words.and_then(|words| words.into_iter().next()))
     }
 
+    /// Whether a process of the container's may have the right to mount
+    /// (`CAP_SYS_ADMIN` among its bounding capabilities).
+    pub fn may_mount(&self) -> Result<bool, Invalid> {
+        type Sets = BTreeMap<String, Option<Vec<String>>>;
+        let sets: Option<Sets> = self.object.read("capabilities")?;
+        let bounding = sets.unwrap_or_default().remove("bounding").flatten();
+        Ok(bounding.is_some_and(|bounding| bounding.iter().any(|one| one == "CAP_SYS_ADMIN")))
+    }
+
     /// Its working directory, `/` where none is named.
     pub fn cwd(&self) -> Result<PathBuf, Invalid> {
         Ok(self.object.read("cwd")?.unwrap_or_else(|| "/".into()))

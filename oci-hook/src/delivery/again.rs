@@ -41,7 +41,7 @@ pub fn redeliver(
     former: Option<u64>,
 ) -> Result<Vec<String>, Error> {
     let payload = &record.payload;
-    let mut live = Live::open(record, pid);
+    let mut live = Live::open(record, target, pid);
     let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
     let namespace = MountNamespace::of(pid)?;
     // Now that all is open that its pid says: the pid is still that process's.
