@@ -44,6 +44,10 @@ pub(super) struct Pace {
     pub(super) linger: Duration,
 }
 
+/// How often everything is looked at while the system does not let us watch the
+/// folders: who waits for a login asks for it again within seconds.
+const BLIND: Duration = Duration::from_secs(1);
+
 impl Default for Pace {
     fn default() -> Self {
         Self {
@@ -306,7 +310,8 @@ impl<'a> Watcher<'a> {
         let empty = empty.map(|since| since + self.pace.linger);
         let fresh = matches!(self.program.successor(), Successor::Fresh);
         let fresh = fresh.then_some(now.instant + SETTLED);
-        let tick = now.instant + self.pace.tick;
+        let blind = self.lookout.misses().then_some(BLIND);
+        let tick = now.instant + blind.unwrap_or(self.pace.tick).min(self.pace.tick);
         let first = followed.chain(empty).chain(fresh).min();
         first.map_or(tick, |first| first.min(tick))
     }

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
@@ -110,26 +111,54 @@ impl Places {
 /// The folders that are being watched.
 #[derive(Debug)]
 pub(super) struct Lookout {
+    /// One that never has news where the system gives no more of them.
     inotify: OwnedFd,
+    given: bool,
     watched: BTreeMap<i32, Names>,
+    /// Whether a folder that is there is not watched.
+    misses: bool,
 }
 
 impl Lookout {
-    /// One that watches nothing yet.
+    /// One that watches nothing yet. Where the system gives no more of them to
+    /// this user, whose other programs have them all, it is one that misses
+    /// everything until there is one.
     ///
     /// # Errors
-    /// The system gives no more of them to this user.
+    /// The system gives us no file.
     pub(super) fn new() -> io::Result<Self> {
-        let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
+        let (inotify, given) = match init() {
+            Ok(inotify) => (inotify, true),
+            Err(error) => {
+                tracing::debug!(%error, "folders are not watched");
+                (eventfd(0, EventfdFlags::CLOEXEC)?, false)
+            }
+        };
         Ok(Self {
             inotify,
+            given,
             watched: BTreeMap::new(),
+            misses: !given,
         })
+    }
+
+    /// Whether something may happen that it does not see.
+    pub(super) fn misses(&self) -> bool {
+        self.misses
     }
 
     /// Watches these places and no others from now on. What is not there, or
     /// cannot be watched, is seen by looking from time to time.
     pub(super) fn turn_to(&mut self, places: &Places) {
+        if !self.given
+            && let Ok(inotify) = init()
+        {
+            (self.inotify, self.given) = (inotify, true);
+        }
+        self.misses = !self.given;
+        if self.misses {
+            return;
+        }
         let mut watched: BTreeMap<i32, Names> = BTreeMap::new();
         for (folder, names) in &places.0 {
             match inotify::add_watch(&self.inotify, folder, CHANGES) {
@@ -141,7 +170,10 @@ impl Lookout {
                     }
                 },
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => {}
-                Err(error) => tracing::debug!(%error, folder = %folder.display(), "not watched"),
+                Err(error) => {
+                    tracing::debug!(%error, folder = %folder.display(), "not watched");
+                    self.misses = true;
+                }
             }
         }
         for number in self.watched.keys().filter(|one| !watched.contains_key(one)) {
@@ -153,6 +185,9 @@ impl Lookout {
 
     /// Takes in what has happened; whether something of it matters.
     pub(super) fn take_in(&self) -> bool {
+        if !self.given {
+            return false;
+        }
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.inotify, &mut buffer);
         let mut matters = false;
@@ -181,6 +216,10 @@ impl Lookout {
         // Without a name it is the folder itself.
         name.is_none_or(|name| names.has(name))
     }
+}
+
+fn init() -> Result<OwnedFd, Errno> {
+    inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)
 }
 
 impl AsFd for Lookout {
@@ -297,5 +336,39 @@ mod tests {
         lookout.turn_to(&Places::default());
         fs::write(folder.path().join("more"), "").unwrap();
         assert!(!lookout.take_in(), "it looks elsewhere now");
+    }
+
+    /// Set for the process that is given none, or one that watches nothing.
+    const INSIDE: &str = "JACKIN_TEST_INSIDE";
+
+    #[test]
+    fn where_the_system_gives_no_more_of_them_it_knows_what_it_misses() {
+        if std::env::var_os(INSIDE).is_some() {
+            let home = home();
+            let mut lookout = Lookout::new().unwrap();
+            let mut places = Places::default();
+            places.add(home.path(), Names::Finished);
+            lookout.turn_to(&places);
+            assert!(lookout.misses());
+            assert!(!lookout.take_in());
+            return;
+        }
+        let mut lookout = Lookout::new().unwrap();
+        lookout.turn_to(&Places::default());
+        assert!(!lookout.misses());
+        let name = "live::watch::places::tests::\
+                    where_the_system_gives_no_more_of_them_it_knows_what_it_misses";
+        for limit in ["max_inotify_instances", "max_inotify_watches"] {
+            let script = format!("echo 0 > /proc/sys/user/{limit} && exec \"$0\" --exact {name}");
+            let inside = std::process::Command::new("unshare")
+                .args(["--user", "--map-root-user", "sh", "-c", &script])
+                .arg(std::env::current_exe().unwrap())
+                .env(INSIDE, "1")
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&inside.stdout);
+            assert!(inside.status.success(), "{limit}: {told}");
+            assert!(told.contains("1 passed"), "{limit}: {told}");
+        }
     }
 }
