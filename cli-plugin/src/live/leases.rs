@@ -2,11 +2,13 @@
 //! run.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use jackin_oci_hook::published::{LEASE_SCHEMA, Lease};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::private_file;
@@ -37,16 +39,30 @@ pub(super) fn read(folder: &Path, container: &str) -> Option<Lease> {
 ///
 /// An engine in a pid namespace of its own calls the process by another pid than
 /// we do; there it is looked for by its start.
-pub fn process_of(lease: &Lease) -> Option<OwnedFd> {
-    open(lease.pid, lease.started).or_else(|| open(pid_here(lease)?, lease.started))
+///
+/// # Errors
+/// The system does not tell, as when we have as many files open as we may.
+pub fn process_of(lease: &Lease) -> io::Result<Option<OwnedFd>> {
+    if let Some(process) = open(lease.pid, lease.started)? {
+        return Ok(Some(process));
+    }
+    match pid_here(lease)? {
+        Some(pid) => open(pid, lease.started),
+        None => Ok(None),
+    }
+}
+
+/// Whether the process of a lease may live.
+pub fn may_live(lease: &Lease) -> bool {
+    !matches!(process_of(lease), Ok(None))
 }
 
 /// Our pid of the process that somebody in a pid namespace below ours calls as
 /// the lease does.
-fn pid_here(lease: &Lease) -> Option<i32> {
-    let all = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+fn pid_here(lease: &Lease) -> io::Result<Option<i32>> {
+    let all = fs::read_dir("/proc")?.filter_map(Result::ok);
     let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.find(|&pid| started(pid) == Some(lease.started) && is_called(pid, lease.pid))
+    Ok(pids.find(|&pid| started(pid) == Some(lease.started) && is_called(pid, lease.pid)))
 }
 
 /// Whether process `pid` is called `other` in a namespace below ours (proc(5),
@@ -59,17 +75,23 @@ fn is_called(pid: i32, other: i32) -> bool {
     pids.any(|pid| pid.parse() == Ok(other))
 }
 
-fn open(pid: i32, born: u64) -> Option<OwnedFd> {
+fn open(pid: i32, born: u64) -> io::Result<Option<OwnedFd>> {
     // A negative one would be refused by a panic.
-    let known = Some(pid).filter(|pid| *pid > 0);
-    let process = pidfd_open(Pid::from_raw(known?)?, PidfdFlags::empty()).ok()?;
+    let known = Some(pid).filter(|pid| *pid > 0).and_then(Pid::from_raw);
+    let Some(known) = known else { return Ok(None) };
+    let process = match pidfd_open(known, PidfdFlags::empty()) {
+        Ok(process) => process,
+        // There is none, or it is a thread of another.
+        Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     if let Some(started) = started(pid)
         && started != born
     {
-        return None;
+        return Ok(None);
     }
     // It may have ended, and its pid be another's, before the start was read.
-    is_alive(&process).then_some(process)
+    Ok(is_alive(&process).then_some(process))
 }
 
 /// When the process `pid` started, in clock ticks since the machine did; `None`
@@ -89,7 +111,8 @@ fn started_in(stat: &[u8]) -> Option<u64> {
     fields.nth(22 - third)?.parse().ok()
 }
 
-fn is_alive(process: &OwnedFd) -> bool {
+/// Whether a process has not ended.
+pub(super) fn is_alive(process: &OwnedFd) -> bool {
     let mut watched = [PollFd::new(process, PollFlags::IN)];
     let now = Timespec {
         tv_sec: 0,
@@ -104,6 +127,10 @@ mod tests {
     use jackin_oci_hook::published::Inode;
     use proptest::prelude::*;
     use std::process::{Command, Stdio};
+
+    fn process_of(lease: &Lease) -> Option<OwnedFd> {
+        super::process_of(lease).unwrap()
+    }
 
     fn lease(pid: i32, started: u64) -> Lease {
         Lease {
@@ -136,7 +163,7 @@ mod tests {
         };
         // The first process of its namespace.
         let born = started(pid).unwrap();
-        assert_eq!(pid_here(&lease(1, born)), Some(pid));
+        assert_eq!(pid_here(&lease(1, born)).unwrap(), Some(pid));
         assert!(process_of(&lease(1, born)).is_some());
         assert!(process_of(&lease(3, born)).is_none());
         drop(outer.stdin.take());

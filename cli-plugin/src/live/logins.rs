@@ -291,7 +291,7 @@ impl LoginFolder {
         let folder = self.path.join(LEASES);
         let mut leases = private_file::names(&folder).into_iter();
         let alive = |name: String| {
-            leases::read(&folder, &name).is_none_or(|lease| leases::process_of(&lease).is_some())
+            leases::read(&folder, &name).is_none_or(|lease| leases::may_live(&lease))
         };
         self.wanted_until(now).is_some() || leases.any(alive)
     }

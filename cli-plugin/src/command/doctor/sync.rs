@@ -7,7 +7,7 @@ use jackin_oci_hook::passwd;
 use super::Patient;
 use super::report::Finding;
 use crate::agent::Agent;
-use crate::live::leases::process_of;
+use crate::live::leases::may_live;
 use crate::live::watcher::{self, WatcherInfo};
 use crate::live::{LoginFolder, Logins, Renewal, State, from_millis};
 use crate::span;
@@ -39,7 +39,7 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
 
 fn is_followed(login: &LoginFolder) -> bool {
     let leases = login.leases();
-    leases.iter().any(|lease| process_of(lease).is_some())
+    leases.iter().any(may_live)
 }
 
 /// Whether what keeps logins up to date runs.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::agent::Agent;
 use crate::command::columns::Columns;
-use crate::live::leases::process_of;
+use crate::live::leases::may_live;
 use crate::live::watcher::WatcherInfo;
 use crate::live::{LoginFolder, Logins, State, from_millis};
 use crate::span;
@@ -93,7 +93,7 @@ impl Entry {
     fn of(state: State, folder: &LoginFolder) -> Self {
         let published = state.published;
         let leases = folder.leases().into_iter();
-        let alive = leases.filter(|lease| process_of(lease).is_some());
+        let alive = leases.filter(may_live);
         let renewal = state.renewal.filter(|renewal| {
             let published = published.as_ref();
             published.is_some_and(|one| one.fingerprint == renewal.fingerprint)

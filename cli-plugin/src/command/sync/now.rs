@@ -14,7 +14,7 @@ use crate::engine::{Engine, here};
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::launch::Container;
-use crate::live::leases::process_of;
+use crate::live::leases::may_live;
 use crate::live::{LoginFolder, Logins, State, renew, watcher};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::terminal;
@@ -161,7 +161,7 @@ fn forwarded(container: &Container) -> Vec<String> {
 fn follows(container: &Container, agent: &str, logins: &Logins) -> bool {
     logins.all().iter().any(|folder| {
         let lease = folder.lease_of(&container.id);
-        let current = |lease| folder.is_current(&lease) && process_of(&lease).is_some();
+        let current = |lease| folder.is_current(&lease) && may_live(&lease);
         folder.state().is_some_and(|state| state.agent == agent) && lease.is_some_and(current)
     })
 }
