@@ -22,6 +22,12 @@ use super::own_file::OwnFile;
 use super::{Description, Renewal, environment, json};
 use crate::auth::refresh::Refresh;
 
+/// The name of no MCP server. To look it up Claude waits for its login to be
+/// renewed, and starts nothing. `claude auth status` begins to renew it, too,
+/// but ends without waiting: on a busy machine one in three did nothing, and an
+/// answer that took longer than 8 s was lost, and with it the login.
+const NO_SERVER: &str = "docker-jackin-renews-a-login";
+
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
 /// Carries the credential of the mode `api_key`.
@@ -100,7 +106,7 @@ pub const DESCRIPTION: Description = Description {
     renew: "claude auth status",
     renewal: Some(Renewal {
         program: "claude",
-        arguments: &["auth", "status"],
+        arguments: &["mcp", "get", NO_SERVER],
         // It does nothing as long as more than 5 minutes are left.
         ahead: Duration::from_secs(240),
         dialogue: None,

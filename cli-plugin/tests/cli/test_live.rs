@@ -14,6 +14,9 @@ use crate::environment::{Outcome, TestEnvironment};
 
 const ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
 
+/// How Claude is asked to renew its login.
+const RENEWS: &str = "mcp get docker-jackin-renews-a-login\n";
+
 const LOGIN: &str = r#"{"claudeAiOauth":{"accessToken":"access-canary","refreshToken":"refresh-canary","expiresAt":4102444800000}}"#;
 
 const PUBLISHED: &str =
@@ -283,11 +286,11 @@ fn a_login_that_has_ended_is_renewed_before_it_is_forwarded() {
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("warning"), "{}", outcome.stderr);
     assert!(follows(&environment.ticket(), &environment.login()));
-    assert_eq!(asked(&environment), "auth status\n");
+    assert_eq!(asked(&environment), RENEWS);
     let state = json(&environment.login().join("state.json"));
     assert_eq!(state["renewal"], Value::Null);
     environment.run(&["run", "web"]);
-    assert_eq!(asked(&environment), "auth status\n", "it holds for long");
+    assert_eq!(asked(&environment), RENEWS, "it holds for long");
 }
 
 #[test]
@@ -302,7 +305,7 @@ fn a_login_that_cannot_be_renewed_is_not_asked_for_again_at_once() {
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         assert!(outcome.stderr.contains(" has ended "), "{}", outcome.stderr);
     }
-    assert_eq!(asked(&environment), "auth status\n");
+    assert_eq!(asked(&environment), RENEWS);
     let state = json(&environment.login().join("state.json"));
     assert_eq!(state["renewal"]["attempts"], 1);
     let failed = "`claude auth status` has ended, and the login is as it was";

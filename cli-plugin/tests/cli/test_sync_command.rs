@@ -288,7 +288,10 @@ fn scenario_41_now_has_the_vendors_program_renew_and_hands_on_what_it_wrote() {
     let outcome = scene.0.run(&["sync", "--now"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     assert!(scene.published().contains("token-renewed"));
-    assert_eq!(noted(&scene.0, "calls"), ["auth status"]);
+    assert_eq!(
+        noted(&scene.0, "calls"),
+        ["mcp get docker-jackin-renews-a-login"]
+    );
     assert!(noted(&scene.0, "refused").is_empty());
 
     fs::remove_file(scene.0.home().join(".claude/.credentials.json")).unwrap();

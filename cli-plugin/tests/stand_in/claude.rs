@@ -10,7 +10,7 @@
 //! | `behaviour` | one of [`Behaviour`]'s words; `succeed` when missing |
 //! | `screen` | the recording to show, such as `80x24`; else by the terminal's columns |
 //! | `verdicts` | what `doctor` says of which token: lines of a token and the name of a recording in `claude-doctor`; `200` for any other. `hangs` says nothing for half a minute |
-//! | `auth-status.login` | the token of the login that `auth status` renews to; without it, it renews none. Its exit code is `auth-status.code` |
+//! | `auth-status.login` | the token of the login that `auth status` and `mcp get NAME` renew to; without it, they renew none. Its exit code is `auth-status.code` |
 //! | `<words>.out`, `<words>.code`, `<words>.delay` | what any other command line prints, its exit code, and the milliseconds it takes; `<words>` are its arguments with `-` between them, such as `auth-status` |
 //!
 //! It notes there: `calls` (each command line), `env` (the environment of the
@@ -135,7 +135,7 @@ fn main() {
         ["--version"] => println!("2.1.330 (Claude Code)"),
         ["setup-token"] => SetupToken::begin(stage).play(),
         ["doctor"] => stage.doctor(),
-        ["auth", "status"] => stage.renew(),
+        ["auth", "status"] | ["mcp", "get", _] => stage.renew(),
         _ => stage.answer(&words.join("-")),
     }
 }
@@ -167,7 +167,7 @@ impl Stage {
         exit(97)
     }
 
-    /// Renews the login that it finds, as `auth status` does: by a new file
+    /// Renews the login that it finds, as `auth status` and `mcp get` do: by a new file
     /// with this token in it. Whose it is, it prints.
     fn renew(&self) {
         if let Some(token) = self
