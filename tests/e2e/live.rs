@@ -2,16 +2,17 @@
 
 mod codex;
 mod engine;
+mod soak;
 
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let parts: [Vec<Trial>; 2] = [codex::trials(), engine::trials()];
+    let parts = [codex::trials(), engine::trials(), soak::trials()];
     parts.into_iter().flatten().collect()
 }
 
 /// Those that count time or processes.
 pub(crate) fn trials_alone() -> Vec<Trial> {
-    let parts: [Vec<Trial>; 1] = [engine::trials_alone()];
+    let parts = [engine::trials_alone(), soak::trials_alone()];
     parts.into_iter().flatten().collect()
 }

@@ -28,7 +28,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use crate::http::{self, Request, Response};
 
 pub use ledger::{Ledger, Login, Refusal, Reuse, Worth};
-pub use service::ASKER;
 
 /// The names that the stand-in's certificate is for.
 const NAMES: [&str; 4] = [
@@ -37,6 +36,9 @@ const NAMES: [&str; 4] = [
     "claude.com",
     "api.anthropic.com",
 ];
+
+/// Who asks by the proxy that is everybody's.
+pub const HOST: &str = "host";
 
 /// Where tokens are minted and renewed.
 const TOKENS: &str = "POST platform.claude.com/v1/oauth/token";
@@ -55,6 +57,7 @@ enum Minted {
 /// The stand-in; it ends with the process.
 pub struct Vendor {
     port: u16,
+    config: Arc<ServerConfig>,
     authority: PathBuf,
     shared: Arc<Shared>,
 }
@@ -92,8 +95,13 @@ impl Vendor {
         let (authority, config) = certificates()?;
         let file = folder.join("authority.pem");
         fs::write(&file, authority)?;
+        let door = Door {
+            asker: HOST.to_owned(),
+            shared: Arc::clone(&shared),
+        };
         Ok(Self {
-            port: listen(config, Arc::clone(&shared))?,
+            port: door.open(&config)?,
+            config,
             authority: file,
             shared,
         })
@@ -106,6 +114,15 @@ impl Vendor {
             ("HTTPS_PROXY", format!("http://127.0.0.1:{}", self.port)),
             ("NODE_EXTRA_CA_CERTS", authority.to_owned()),
         ])
+    }
+
+    /// A proxy of an asker's own, by which it is known; its address.
+    pub fn proxy_of(&self, asker: &str) -> Result<String> {
+        let door = Door {
+            asker: asker.to_owned(),
+            shared: Arc::clone(&self.shared),
+        };
+        Ok(format!("http://127.0.0.1:{}", door.open(&self.config)?))
     }
 
     /// Answers what comes with a token by a status from now on.
@@ -148,7 +165,21 @@ fn certificates() -> Result<(String, Arc<ServerConfig>)> {
     Ok((certificate.pem(), Arc::new(config)))
 }
 
-fn listen(config: Arc<ServerConfig>, shared: Arc<Shared>) -> Result<u16> {
+/// One port, and who comes by it.
+#[derive(Clone)]
+struct Door {
+    asker: String,
+    shared: Arc<Shared>,
+}
+
+impl Door {
+    /// Serves on a port of its own until the process ends; the port.
+    fn open(self, config: &Arc<ServerConfig>) -> Result<u16> {
+        listen(Arc::clone(config), self)
+    }
+}
+
+fn listen(config: Arc<ServerConfig>, door: Door) -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
@@ -162,7 +193,7 @@ fn listen(config: Arc<ServerConfig>, shared: Arc<Shared>) -> Result<u16> {
             loop {
                 let (stream, _) = listener.accept().await?;
                 // A client that hangs up is its own affair.
-                tokio::spawn(tunnel(stream, acceptor.clone(), Arc::clone(&shared)));
+                tokio::spawn(tunnel(stream, acceptor.clone(), door.clone()));
             }
             #[expect(unreachable_code, reason = "it says what type the errors have")]
             anyhow::Ok(())
@@ -172,7 +203,7 @@ fn listen(config: Arc<ServerConfig>, shared: Arc<Shared>) -> Result<u16> {
 }
 
 /// One connection: `CONNECT host:port`, and then as that host.
-async fn tunnel(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) -> Result<()> {
+async fn tunnel(stream: TcpStream, acceptor: TlsAcceptor, door: Door) -> Result<()> {
     use tokio::io::AsyncReadExt;
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
@@ -197,8 +228,8 @@ async fn tunnel(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) -
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     let stream = acceptor.accept(stream).await?;
     let service = service_fn(|request| {
-        let (host, shared) = (host.clone(), Arc::clone(&shared));
-        async move { http::with_body(request, |request| answer(&host, request, &shared)).await }
+        let (host, door) = (host.clone(), door.clone());
+        async move { http::with_body(request, |request| answer(&host, request, &door)).await }
     });
     http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -206,7 +237,8 @@ async fn tunnel(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) -
     Ok(())
 }
 
-fn answer(host: &str, request: &Request, shared: &Shared) -> Response {
+fn answer(host: &str, request: &Request, door: &Door) -> Response {
+    let shared = &door.shared;
     let (method, path) = (request.method(), request.uri().path());
     let asked = format!("{method} {host}{path}");
     let bearer = request.headers().get("authorization");
@@ -217,7 +249,7 @@ fn answer(host: &str, request: &Request, shared: &Shared) -> Response {
     }
     let token = match &shared.minted {
         Minted::Always(token) => token,
-        Minted::By(ledger) => return service::answer(&asked, bearer, request, ledger),
+        Minted::By(ledger) => return service::answer(&asked, bearer, request, &door.asker, ledger),
     };
     let (status, body) = match (asked.as_str(), shared.status.load(Ordering::Relaxed)) {
         (TOKENS, _) => (200, minted(token)),

@@ -49,11 +49,14 @@ pub struct Refusal {
     pub what: String,
     /// What the token was worth.
     pub worth: Worth,
+    /// How often logins had been renewed by then.
+    pub renewals: u64,
 }
 
 impl std::fmt::Debug for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {:?}", self.asker, self.what, self.worth)
+        let Self { asker, what, .. } = self;
+        write!(f, "{asker} {what} {:?} after {}", self.worth, self.renewals)
     }
 }
 
@@ -76,6 +79,17 @@ struct Books {
     ended: Vec<u64>,
     answered: BTreeMap<String, u64>,
     refused: Vec<Refusal>,
+}
+
+impl Books {
+    fn refuse(&mut self, asker: &str, what: &str, worth: Worth) {
+        self.refused.push(Refusal {
+            asker: asker.to_owned(),
+            what: what.to_owned(),
+            worth,
+            renewals: self.renewals,
+        });
+    }
 }
 
 struct Refresh {
@@ -123,11 +137,7 @@ impl Ledger {
             }
             None => Worth::Unknown,
         };
-        books.refused.push(Refusal {
-            asker: asker.to_owned(),
-            what: "invalid_grant".to_owned(),
-            worth,
-        });
+        books.refuse(asker, "invalid_grant", worth);
         None
     }
 
@@ -143,11 +153,7 @@ impl Ledger {
         if let Worth::Good(_) = worth {
             *books.answered.entry(asker.to_owned()).or_default() += 1;
         } else {
-            books.refused.push(Refusal {
-                asker: asker.to_owned(),
-                what: what.to_owned(),
-                worth,
-            });
+            books.refuse(asker, what, worth);
         }
         worth
     }

@@ -9,10 +9,6 @@ use super::{TOKENS, error, json_response, of_any, openai};
 use crate::http::{Request, Response};
 use crate::mock_api::anthropic;
 
-/// The header by which an asker says who it is: `claude` is told to send it by
-/// its variable `ANTHROPIC_CUSTOM_HEADERS`, with its messages alone.
-pub const ASKER: &str = "x-asker";
-
 /// Where a prompt goes.
 const MESSAGES: &str = "POST api.anthropic.com/v1/messages";
 
@@ -24,11 +20,9 @@ pub(super) fn answer(
     asked: &str,
     bearer: Option<&str>,
     request: &Request,
+    asker: &str,
     ledger: &Ledger,
 ) -> Response {
-    let asker = request.headers().get(ASKER);
-    let asker = asker.and_then(|value| value.to_str().ok());
-    let asker = asker.unwrap_or("somebody");
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     if asked == TOKENS {
         let refresh = body["refresh_token"].as_str().unwrap_or_default();
@@ -100,9 +94,9 @@ mod tests {
     }
 
     fn status(ledger: &Ledger, asked: &str, bearer: Option<&str>, body: &Value) -> u16 {
-        let request = hyper::Request::builder().header(ASKER, "a container");
-        let request = request.body(Bytes::from(body.to_string())).unwrap();
-        answer(asked, bearer, &request, ledger).status().as_u16()
+        let request = hyper::Request::new(Bytes::from(body.to_string()));
+        let answer = answer(asked, bearer, &request, "a container", ledger);
+        answer.status().as_u16()
     }
 
     #[test]
