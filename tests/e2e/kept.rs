@@ -129,7 +129,7 @@ fn remapped() -> Result<()> {
 }
 
 /// The engine itself, in the numbers of the tests.
-fn dockerd(rig: &Rig) -> Result<PathBuf> {
+pub(crate) fn dockerd(rig: &Rig) -> Result<PathBuf> {
     let namespace = rig.engine.process_namespace()?;
     let is_it = |process: &PathBuf| {
         fs::read_link(process.join("ns/pid")).is_ok_and(|link| link == namespace)

@@ -42,6 +42,9 @@ pub struct Release {
     remap: Option<&'static str>,
     /// The user who runs it instead of root.
     pub rootless: Option<RootlessUser>,
+    /// Whether another takes the place of a daemon that ends, and finds its
+    /// containers running (`live-restore`) or not.
+    restarts: Option<bool>,
 }
 
 impl Release {
@@ -56,6 +59,17 @@ impl Release {
             crun: None,
             remap: None,
             rootless: None,
+            restarts: None,
+        }
+    }
+
+    /// The system's own Docker where another daemon takes the place of one that
+    /// ends, as systemd sees to it.
+    pub fn restarting(name: &'static str, live_restore: bool) -> Self {
+        Self {
+            name,
+            restarts: Some(live_restore),
+            ..Self::of_the_system()
         }
     }
 
@@ -101,6 +115,7 @@ impl Release {
             crun: Some(unpacked.join("crun/usr/bin/crun")),
             remap: None,
             rootless: None,
+            restarts: None,
         })
     }
 }
@@ -232,7 +247,8 @@ fn rootful_command(release: &Release, folder: &Path, disk: &Path) -> Command {
     let script = r#"
         mount --bind "$DISK/tmp" /tmp
         [ -z "$CRUN" ] || mount --bind "$CRUN" /usr/bin/crun
-        exec docker-init -s -- "$DOCKERD" "$@""#;
+        [ -n "$RESTARTS" ] || exec docker-init -s -- "$DOCKERD" "$@"
+        exec docker-init -s -- sh -c 'while :; do "$0" "$@"; done' "$DOCKERD" "$@""#;
     let folders = release
         .folders
         .iter()
@@ -249,7 +265,8 @@ fn rootful_command(release: &Release, folder: &Path, disk: &Path) -> Command {
         .env("PATH", path.join(":"))
         .env("DISK", disk)
         .env("CRUN", release.crun.as_deref().unwrap_or(Path::new("")))
-        .env("DOCKERD", &release.dockerd);
+        .env("DOCKERD", &release.dockerd)
+        .env("RESTARTS", release.restarts.map_or("", |_| "yes"));
     command
 }
 
@@ -293,6 +310,9 @@ fn daemon_json(release: &Release) -> serde_json::Value {
     if release.channel == Channel::Annotation {
         // 20.10 refuses a file that says so.
         settings["features"] = json!({ "cdi": true });
+    }
+    if let Some(live_restore) = release.restarts {
+        settings["live-restore"] = live_restore.into();
     }
     if let Some(user) = release.remap {
         settings["userns-remap"] = user.into();

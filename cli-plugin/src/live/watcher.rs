@@ -237,6 +237,7 @@ pub fn stay(uid: u32, manner: Manner, say: &mut Say<'_>) -> Result<(), Failure> 
     let signals = Signals::heed().map_err(system("heed signals"))?;
     let mut program = Program::of_this_process().map_err(system("read /proc/self/exe"))?;
     let mut lock = lock;
+    say("keeping the logins up to date that containers follow".to_owned());
     loop {
         let stays = manner == Manner::Foreground;
         let watcher = Watcher::new(&logins, &program, &signals, Pace::default(), stays);
@@ -251,11 +252,11 @@ pub fn stay(uid: u32, manner: Manner, say: &mut Say<'_>) -> Result<(), Failure> 
         say(format!("becoming the new {}", program.path().display()));
         // Comes back only if it failed: the old one goes on then.
         let error = become_new(program.path(), manner, &kept);
+        program.pass_by_successor();
         say(format!(
             "{} cannot be run: {error}",
             program.path().display()
         ));
-        program.pass_by_successor();
         lock = kept;
     }
 }

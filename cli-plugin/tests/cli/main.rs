@@ -53,6 +53,7 @@ mod test_sources;
 mod test_sync_command;
 mod test_ticket_command;
 mod test_ticket_env_file;
+mod test_watcher;
 mod test_workspace_command;
 mod token_life_scene;
 mod token_machine;

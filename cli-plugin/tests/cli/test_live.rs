@@ -54,6 +54,13 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
+/// Removes a login's folder. What keeps it up to date may be writing there.
+fn remove(login: &Path) {
+    while login.exists() {
+        let _ = fs::remove_dir_all(login);
+    }
+}
+
 /// The names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
@@ -162,7 +169,7 @@ fn a_login_that_cannot_be_published_is_given_as_a_copy_and_said() {
     let environment = environment();
     assert_eq!(environment.run(&["run", "web"]).code, 7);
     let login = environment.login();
-    fs::remove_dir_all(&login).unwrap();
+    remove(&login);
     fs::write(&login, "").unwrap();
     let outcome = environment.run(&["run", "web"]);
     assert_eq!(outcome.code, 7, "{}", outcome.stderr);
@@ -192,7 +199,7 @@ fn a_restart_publishes_what_the_host_has_by_then() {
     let environment = environment();
     assert_eq!(environment.run(&["run", "web"]).code, 7);
     let login = environment.login();
-    fs::remove_dir_all(&login).unwrap();
+    remove(&login);
     let outcome = resolved(&environment);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();

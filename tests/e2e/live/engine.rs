@@ -23,7 +23,7 @@ use libtest_mimic::Trial;
 use serde_json::value::RawValue;
 
 use crate::kept::{RESTART, docker, kept_mounts, nothing_left};
-use crate::lab::{on_each_rig, on_newest_engine};
+use crate::lab::{lab, on_each_rig, on_newest_engine, once};
 use crate::leak::{clean, nothing_kept};
 use crate::restart::Resolver;
 use crate::rootless;
@@ -37,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on_newest_engine("live::e52_our_processes_are_killed", killed),
         on_newest_engine("live::e56_hostile_publications", hostile),
         again::trials(),
+        once("live::e45_docker_with_remapped_ids", remapped),
         rootless::on_each("live_e41_its_users_login_is_followed", follow_without_root),
         podman::trials(),
     ]
@@ -162,6 +163,29 @@ fn follow_without_root(rig: &Rig) -> Result<()> {
         owner.lease(&container.id()?)?;
         again::ask(&container)?;
         has(&container, &login)?;
+    }
+    Ok(())
+}
+
+/// Neither root nor the user of the container is the login's owner.
+fn remapped() -> Result<()> {
+    for rig in lab()?.remapped() {
+        let mut login = Canary::new()?;
+        let owner = Owner::new(Path::new("/"), USER, &login)?;
+        for user in ["0", "1000"] {
+            let flags = ["-u", user, "-e", "HOME=/tmp/home"];
+            let container = sleeping(rig, &owner, None, &flags)?;
+            for verbs in [&[][..], &[RESTART]] {
+                docker(rig, &container, verbs)?;
+                has(&container, &login)?;
+                login = Canary::new()?;
+                owner.publish(&login)?;
+                has(&container, &login)?;
+            }
+            container.exec(&["sh", "-c", ATTACKS])?;
+            has(&container, &login)?;
+            owner.lease(&container.id()?)?;
+        }
     }
     Ok(())
 }

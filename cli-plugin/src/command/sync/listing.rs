@@ -123,11 +123,15 @@ impl Entry {
         let ago =
             |at: Option<Timestamp>| at.map(|at| format!(" {}", span::from_now(at.into(), now)));
         if let Some(trouble) = &self.trouble {
-            return Some(trouble.what.clone());
+            let what = &trouble.what;
+            return Some(format!("{what}; containers keep the login before it"));
         }
         if let Some(at) = self.logged_out {
             let since = ago(Some(at)).unwrap_or_default();
-            return Some(format!("the host was logged out{since}"));
+            let agent = Agent::from_word(&self.agent);
+            let next = agent.map(|agent| format!("; log in with `{}`", agent.description().log_in));
+            let next = next.unwrap_or_default();
+            return Some(format!("the host was logged out{since}{next}"));
         }
         if let Some(lasting) = self.unrenewable(now) {
             return Some(lasting);

@@ -1,5 +1,6 @@
 use super::*;
 use std::fs::Permissions;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -123,6 +124,19 @@ fn the_same_login_again_changes_nothing_that_a_container_could_see() {
     publish(&logins, "another", SystemTime::now());
     assert_ne!(seen(), before.0);
     assert_eq!(published(&folder).as_deref(), Some("another"));
+}
+
+#[test]
+fn scenario_41_who_reads_the_former_login_reads_it_to_its_end() {
+    let (_shm, logins) = logins();
+    let folder = publish(&logins, "a former one", SystemTime::now());
+    let mut reader = fs::File::open(folder.published()).unwrap();
+    let mut half = [0; 6];
+    reader.read_exact(&mut half).unwrap();
+    publish(&logins, "another one, and longer", SystemTime::now());
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).unwrap();
+    assert_eq!((&half, rest.as_str()), (b"a form", "er one"));
 }
 
 #[test]

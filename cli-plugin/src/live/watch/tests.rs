@@ -149,6 +149,14 @@ impl Scene {
         self.folder().state().unwrap()
     }
 
+    /// Waits until the watcher has looked at everything once more: it writes
+    /// down again what it finds missing.
+    fn has_looked(&self) {
+        let state = self.folder().path().join("state.json");
+        fs::remove_file(&state).unwrap();
+        eventually("it looks", || state.exists());
+    }
+
     /// The access token that is published.
     fn published(&self) -> Option<String> {
         let text = fs::read_to_string(self.folder().published()).ok()?;

@@ -135,3 +135,29 @@ impl AsFd for Alarm {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::fd::AsRawFd;
+
+    /// Putting the clock is nothing that a test may do; what is asked of the
+    /// system for that moment can be read (proc(5)).
+    #[test]
+    fn the_alarm_is_by_the_clock_on_the_wall_and_wakes_when_that_is_put() {
+        let alarm = Alarm::new().unwrap();
+        alarm
+            .set(SystemTime::now() + Duration::from_secs(600))
+            .unwrap();
+        let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", alarm.0.as_raw_fd()));
+        let facts = facts.unwrap();
+        let fact = |name: &str| {
+            let mut lines = facts.lines().filter_map(|line| line.split_once(": "));
+            lines.find(|(is, _)| *is == name).map(|(_, value)| value)
+        };
+        // CLOCK_REALTIME; TFD_TIMER_ABSTIME and TFD_TIMER_CANCEL_ON_SET.
+        assert_eq!(fact("clockid"), Some("0"), "{facts}");
+        assert_eq!(fact("settime flags"), Some("03"), "{facts}");
+    }
+}

@@ -107,3 +107,19 @@ fn scenario_76_no_publication_is_lost_to_a_watcher_that_is_about_to_end() {
     }
     assert!(ended > 0, "some had ended");
 }
+
+#[test]
+fn the_lease_of_a_container_that_is_gone_goes_while_others_follow() {
+    let mut scene = Scene::new();
+    scene.pace.tick = Duration::from_millis(50);
+    scene.log_in("first", HOURS);
+    scene.publish(LONG);
+    let (one, _other) = (scene.follow("one"), scene.follow("other"));
+    let _watcher = scene.watch();
+    drop(one);
+    let left = || {
+        let leases = scene.folder().leases().into_iter();
+        leases.map(|lease| lease.container).collect::<Vec<_>>()
+    };
+    eventually("its lease goes", || left() == ["other"]);
+}

@@ -111,12 +111,17 @@ fn scenario_41b_a_logout_ends_the_login_and_another_account_takes_its_place() {
 fn scenario_41b_a_login_that_is_gone_for_a_moment_is_not_withdrawn() {
     let mut scene = Scene::new();
     scene.pace.grace = Duration::from_secs(60);
-    scene.log_in("before", HOURS);
+    scene.log_in("first", HOURS);
     scene.publish(LONG);
     let watcher = scene.watch();
+    scene.log_in("before", HOURS);
+    eventually("it is at work", || scene.published().unwrap() == "before");
     fs::remove_dir_all(scene.at(".claude")).unwrap();
+    scene.has_looked();
     fs::create_dir(scene.at(".claude")).unwrap();
     fs::write(scene.file(), "").unwrap();
+    scene.has_looked();
+    assert_eq!(scene.published().as_deref(), Some("before"));
     scene.log_in("after", HOURS);
     eventually("it is followed", || scene.published().unwrap() == "after");
     assert!(!watcher.said().contains("logged out"), "{}", watcher.said());

@@ -107,9 +107,10 @@ fn whoever_takes_the_place_of_one_that_was_killed_does_not_ask_again() {
         failed: None,
     });
     scene.folder().write_state(&state).unwrap();
-    let _watcher = scene.watch();
+    let watcher = scene.watch();
     scene.log_in("second", HOURS);
     eventually("it is at work", || scene.published().unwrap() == "second");
+    assert!(!watcher.said().contains("asking"), "{}", watcher.said());
     assert_eq!(scene.calls(), 0);
 }
 
@@ -137,6 +138,7 @@ fn only_one_process_asks_at_a_time() {
     let before = watcher.cpu_time();
     sleep(Duration::from_millis(300));
     assert!(watcher.cpu_time() - before <= 1, "it sleeps");
+    assert!(!watcher.said().contains("asking"), "{}", watcher.said());
     assert_eq!(watcher.stop(), Ending::Told);
     assert_eq!(scene.calls(), 0, "the other has renewed it");
 }
