@@ -256,7 +256,7 @@ impl LoginFolder {
 
     /// Whether what the container of this lease sees is what is published
     /// today: its folder may be one that is gone, as at the end of a session
-    /// of the user's, and keeps what it held then.
+    /// of the user's, which systemd empties before.
     pub fn is_current(&self, lease: &Lease) -> bool {
         let published = rustix::fs::lstat(self.path.join(PUBLISHED));
         published.is_ok_and(|today| {

@@ -100,9 +100,9 @@ fn session_end(logins: &Path, uid: u32) -> Option<Finding> {
     let ends = ends_with_the_session(logins, Path::new(LINGERING), &name);
     ends.then(|| {
         Finding::ok(
-            "when your last session ends, running containers keep the login that they have then",
+            "when your last session ends, running containers are logged out with it",
         )
-        .next("have them go on following: loginctl enable-linger")
+        .next("have them go on following: loginctl enable-linger\nor bring them back afterwards: docker jackin sync --now CONTAINER")
     })
 }
 
