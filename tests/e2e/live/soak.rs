@@ -41,6 +41,8 @@ const TICK: Duration = Duration::from_millis(20);
 struct Size {
     rotations: u64,
     containers: usize,
+    /// For how long copies are watched at least.
+    copies: Duration,
     /// How long an access token lives.
     lifetime: Duration,
 }
@@ -51,6 +53,7 @@ impl Size {
             return Ok(Self {
                 rotations: 2,
                 containers: 3,
+                copies: Duration::ZERO,
                 lifetime: LIFETIME,
             });
         };
@@ -58,6 +61,7 @@ impl Size {
         Ok(Self {
             rotations,
             containers: 8,
+            copies: Duration::from_secs(60),
             lifetime: LONG_LIFETIME,
         })
     }
@@ -119,21 +123,27 @@ fn copy(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig, "copy", &Canary::control()?, size.lifetime)?;
     let containers = scene.start(size.containers)?;
     let is_grant = |refusal: &Refusal| refusal.what == "invalid_grant";
-    let until = Instant::now() + PATIENCE;
+    let begun = Instant::now();
     loop {
         let refused = scene.refused();
         let (grants, tokens): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_grant);
-        if !grants.is_empty() && !tokens.is_empty() {
+        let heard = !grants.is_empty() && !tokens.is_empty();
+        if heard && begun.elapsed() >= size.copies {
             tell(&format!(
-                "copy: {} containers, {} answers, {} invalid grants, {} times 401",
+                "copy: {} containers for {} s, {} answers, {} invalid grants, {} times 401",
                 containers.len(),
+                begun.elapsed().as_secs(),
                 answers(&scene),
                 grants.len(),
                 tokens.len(),
             ));
             return Ok(());
         }
-        ensure!(Instant::now() < until, "not refused: {grants:?} {tokens:?}");
+        let until = PATIENCE + size.copies;
+        ensure!(
+            begun.elapsed() < until,
+            "not refused: {grants:?} {tokens:?}"
+        );
         thread::sleep(TICK);
     }
 }
