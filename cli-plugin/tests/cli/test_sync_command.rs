@@ -205,7 +205,11 @@ fn one_whose_program_is_replaced_becomes_the_new_one_in_the_same_process() {
     let program = scene.0.home().join("docker-jackin");
     let put = || {
         let new = program.with_extension("new");
-        fs::copy(env!("CARGO_BIN_EXE_docker-jackin"), &new).unwrap();
+        // Not by us: a child of another test's would have it open for writing
+        // for a moment, and it could not be run.
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_docker-jackin")).arg(&new);
+        assert!(copy.status().unwrap().success());
         fs::rename(new, &program).unwrap();
     };
     put();
