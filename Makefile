@@ -29,7 +29,7 @@ registrations = $(addprefix $(DESTDIR),/etc/docker/daemon.json \
 	/etc/containerd/config.toml /etc/containerd/conf.d/50-docker-jackin.toml \
 	/etc/crio/crio.conf.d/50-docker-jackin.conf /etc/cdi/docker-jackin.json)
 
-.PHONY: help build build-engine install uninstall test lint bench demo clean
+.PHONY: help build build-engine install uninstall test lint soak bench demo clean
 
 help:
 	@echo 'make build      release binaries of both sides'
@@ -92,6 +92,13 @@ lint:
 	scripts/check-dependencies
 	scripts/check-unsafe
 	if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; fi
+
+# At a low load: a machine that is too busy to renew a token within seconds fails it.
+soak: build-engine
+	scripts/setup build engine engine26 agents
+	$(CARGO) build -p docker-jackin
+	DOCKER_JACKIN_SOAK=50 $(CARGO) test -p jackin-tests --test e2e -- live::e41
+	DOCKER_JACKIN_SOAK=50 $(CARGO) test -p jackin-tests --test e2e -- live::cost
 
 bench: build
 	scripts/setup build engine

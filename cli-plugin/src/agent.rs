@@ -80,6 +80,10 @@ pub struct Renewal {
     pub ahead: Duration,
     /// What is said to it, where its arguments are not enough.
     pub dialogue: Option<Dialogue>,
+    /// The arguments with which it asks its vendor for something else, and
+    /// renews a login that the vendor has ended before its time; `None` where
+    /// it renews any login on request.
+    pub when_refused: Option<&'static [&'static str]>,
 }
 
 /// What a program is told on its standard input, which is closed as soon as it
@@ -93,6 +97,11 @@ pub struct Dialogue {
 }
 
 impl Description {
+    /// The program that is asked to renew the host's login, or what else does.
+    pub fn what_is_asked(&self) -> &'static str {
+        self.renewal.map_or(self.renew, |renewal| renewal.program)
+    }
+
     /// What somebody can do who wants the host's login renewed, such as
     /// `renew it on this host: codex`.
     pub fn how_to_renew(&self) -> String {

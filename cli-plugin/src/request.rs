@@ -34,6 +34,10 @@ pub struct Request {
     pub sources: BTreeMap<String, String>,
     /// Variables that the user gave to docker by flag.
     pub given: BTreeSet<String>,
+    /// The socket of the engine it was launched on; `None` where nothing was
+    /// written down of the launch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
     /// The configuration's file.
     pub config_file: PathBuf,
     /// The user's home folder.
@@ -94,6 +98,7 @@ impl Request {
             logins: BTreeMap::new(),
             sources: BTreeMap::new(),
             given: BTreeSet::new(),
+            socket: None,
             config_file,
             home: host.home().to_owned(),
             places: Agent::ALL

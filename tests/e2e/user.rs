@@ -1,6 +1,7 @@
 //! A user of the machine, with a home in memory and a configuration.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +25,18 @@ impl User {
         let user = Self { uid, home };
         user.folder(".docker/jackin")?;
         Ok(user)
+    }
+
+    /// Their id.
+    pub(crate) fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Has the machine know them: what is resolved again is as they are known.
+    pub(crate) fn enter(&self) -> Result<()> {
+        let (uid, home) = (self.uid, self.home.display());
+        let mut users = fs::File::options().append(true).open("/etc/passwd")?;
+        Ok(writeln!(users, "user-{uid}:x:{uid}:{uid}::{home}:/bin/sh")?)
     }
 
     /// Their home folder.

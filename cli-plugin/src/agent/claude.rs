@@ -28,6 +28,18 @@ use crate::auth::refresh::Refresh;
 /// answer that took longer than 8 s was lost, and with it the login.
 const NO_SERVER: &str = "docker-jackin-renews-a-login";
 
+/// Without a model's turn, an MCP server, a hook, or a session that is kept. A
+/// token that is good stays as it is; one that is refused is renewed. Whoever
+/// keeps it from "nonessential traffic" keeps it from that, too. (2.1.330)
+const ASK_FOR_THE_COST: [&str; 6] = [
+    "-p",
+    "/cost",
+    "--strict-mcp-config",
+    "--no-session-persistence",
+    "--settings",
+    r#"{"disableAllHooks":true}"#,
+];
+
 /// Outranks every other source.
 pub const AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
 /// Carries the credential of the mode `api_key`.
@@ -110,6 +122,7 @@ pub const DESCRIPTION: Description = Description {
         // It does nothing as long as more than 5 minutes are left.
         ahead: Duration::from_secs(240),
         dialogue: None,
+        when_refused: Some(&ASK_FOR_THE_COST),
     }),
     // It reads a login that was replaced with its next request, and between the
     // two tries of one that got a 401.

@@ -83,8 +83,14 @@ impl Order<'_> {
         mode == Mode::Sync && refresh == Refresh::Live
     }
 
-    /// What is needed to resolve it again when the container is started again.
-    pub(super) fn request(&self, prepared: &Prepared, id: &LaunchId) -> Request {
+    /// What is needed to resolve it again when the container is started again,
+    /// and to write down again what `record` says.
+    pub(super) fn request(
+        &self,
+        prepared: &Prepared,
+        id: &LaunchId,
+        record: Option<&Record>,
+    ) -> Request {
         let subject = match self.cell.role {
             Some(role) => Subject::Role(role.to_owned()),
             None => Subject::Image {
@@ -103,6 +109,7 @@ impl Order<'_> {
         request.logins.clone_from(&prepared.logins);
         request.sources.clone_from(&prepared.sources);
         request.given.clone_from(self.given);
+        request.socket = record.map(|record| record.socket.clone());
         request
     }
 

@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
-use crate::launch::{LaunchFolder, LaunchId, Login};
+use crate::launch::{LaunchFolder, LaunchId, Login, Record};
 use crate::live::{Logins, Wanted};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::{Request, Subject};
@@ -145,7 +145,7 @@ fn payload(
         let warnings = publish(logins.as_ref(), &mut prepared, host, &wanted, now);
         prepared.warnings.extend(warnings);
     }
-    keep_up(&request.launch, &prepared, host.uid(), now);
+    keep_up(&request, &prepared, host.uid(), now);
     request.modes = prepared.mode_words();
     request.logins = prepared.logins;
     request.sources = prepared.sources;
@@ -188,17 +188,30 @@ fn agents(request: &Request, config: &Config) -> Result<Vec<Agent>, Failure> {
 
 /// Takes down what the container is given from now on. It is for people: a
 /// restart does not fail for it.
-fn keep_up(launch: &LaunchId, prepared: &Prepared, uid: u32, now: SystemTime) {
+fn keep_up(request: &Request, prepared: &Prepared, uid: u32, now: SystemTime) {
     let Ok(folder) = LaunchFolder::of_user(uid) else {
         return;
     };
-    // Without a record, what else it would say is not known here.
-    let Some(mut record) = folder.read(launch) else {
-        return;
-    };
+    let launch = &request.launch;
+    let record = folder.read(launch).or_else(|| record_anew(request, now));
+    let Some(mut record) = record else { return };
     let logins = prepared.provided.iter().map(Login::from);
     record.agents = logins.map(|login| login.given_at(now)).collect();
     if let Err(error) = folder.write(&record) {
         tracing::debug!(%error, %launch, "failed to update the launch's record");
     }
+}
+
+/// A launch's record that has gone, as with the last session of its user.
+fn record_anew(request: &Request, now: SystemTime) -> Option<Record> {
+    let image = match &request.subject {
+        // The configuration may name another by now.
+        Subject::Role(_) => None,
+        Subject::Image { image, .. } => image.clone(),
+    };
+    let socket = request.socket.clone()?;
+    let mut record = Record::new(request.launch.clone(), image, socket, now);
+    record.role = request.subject.role().map(str::to_owned);
+    record.workspace.clone_from(&request.workspace);
+    Some(record)
 }

@@ -124,8 +124,9 @@ fn start(launch: &Launch<'_>) -> Result<ExitCode, Failure> {
     let terms = Terms::of_image(&launch.subject.image);
     let reserved = counter.reserve(&mut prepared, &attempts, &launch.host, terms, now)?;
     counter.warn_of_neighbours(&engine, &prepared.provided, now);
-    counter.write_down(&order.record(&prepared, &id, &engine, now));
-    let request = order.request(&prepared, &id);
+    let record = order.record(&prepared, &id, &engine, now);
+    counter.write_down(&record);
+    let request = order.request(&prepared, &id, Some(&record));
     let staged = counter.stage(reserved, prepared, &request, &launch.host)?;
     let handle = staged.handle.expose();
     let labels = launch.labels(id.as_str());

@@ -16,8 +16,9 @@ use crate::command::screen;
 use crate::command::status::Format;
 use crate::failure::{Failure, Kind};
 use crate::host::Host;
+use crate::live::renew::{self, Occasion};
 use crate::live::watcher::{self, Manner};
-use crate::live::{Logins, Machine, renew};
+use crate::live::{Logins, Machine};
 use crate::plugin::global_flags::GlobalFlags;
 use listing::Listing;
 
@@ -41,10 +42,11 @@ It ends with 1 when a login is in trouble.";
 /// shortly before it ends. The first container starts that process, it ends
 /// with the last one, and this starts it again should it be gone.
 ///
-/// `--now` waits for nothing: every login is renewed, as far as it is due, and
-/// handed on at once. A container that is named and cannot follow, such as one
-/// that was given a copy, gets its login again without a restart: it mends one
-/// whose agent says that it is not logged in.
+/// `--now` waits for nothing: every login that ends soon, or that its vendor
+/// takes no more, is renewed by the agent's own program and handed on at once. A
+/// container that is named and cannot follow, such as one that was given a copy,
+/// gets its login again. So it mends a container whose agent shows a 401, without
+/// a restart.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -73,9 +75,22 @@ struct Process {
     /// Ask for the renewal of an agent's login
     #[arg(long, hide = true, value_name = "AGENT", value_parser = agent_word())]
     renew: Option<Agent>,
+    /// Whether its vendor may take the login no more
+    #[arg(long, hide = true, requires = "renew")]
+    doubted: bool,
     /// Whether this is the process that stays in the background
     #[arg(long, hide = true)]
     stays: bool,
+}
+
+impl Process {
+    fn occasion(&self) -> Occasion {
+        if self.doubted {
+            Occasion::Doubt
+        } else {
+            Occasion::End
+        }
+    }
 }
 
 /// Shows them, or keeps them up to date.
@@ -90,8 +105,11 @@ pub fn run(flags: &GlobalFlags, arguments: &Arguments) -> Result<ExitCode, Failu
     }
     let host = Host::of_this_process()?;
     match (process.renew, process.stays) {
-        (Some(agent), true) => return renew_and_stay(agent, &host),
-        (Some(agent), false) => return begun(renew::stay_behind(agent, &Machine::of(&host))),
+        (Some(agent), true) => return renew_and_stay(agent, &host, process.occasion()),
+        (Some(agent), false) => {
+            let machine = Machine::of(&host);
+            return begun(renew::stay_behind(agent, &machine, process.occasion()));
+        }
         (None, true) => return stay_in_background(&host),
         (None, false) if process.background => return begin_in_background(&host),
         (None, false) => {}
@@ -146,8 +164,8 @@ fn stay_in_background(host: &Host) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn renew_and_stay(agent: Agent, host: &Host) -> Result<ExitCode, Failure> {
-    renew::ask_and_stay(agent, &Machine::of(host), host.uid())
+fn renew_and_stay(agent: Agent, host: &Host, occasion: Occasion) -> Result<ExitCode, Failure> {
+    renew::ask_and_stay(agent, &Machine::of(host), host.uid(), occasion)
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     Ok(ExitCode::SUCCESS)
 }

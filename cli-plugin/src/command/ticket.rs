@@ -171,7 +171,7 @@ fn make(flags: &GlobalFlags, asked: Make) -> Result<ExitCode, Failure> {
         record.ticket_ends = Some(decided.ends(now));
         record
     });
-    let request = order.request(&prepared, &id);
+    let request = order.request(&prepared, &id, record.as_ref());
     let staged = counter.stage(reserved, prepared, &request, &decided.host)?;
     if let Some(record) = record {
         counter.write_down(&record);

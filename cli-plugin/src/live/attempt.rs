@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use jackin_oci_hook::published::LoginId;
 
-use super::{Logins, Machine, Renewal, State, id_of, millis, renew, timing};
+use super::renew::{self, Occasion};
+use super::{Logins, Machine, Renewal, State, id_of, millis, timing};
 use crate::agent::Agent;
 use crate::agent::login::{Found, HostLogin};
 use crate::delivery::fingerprint;
@@ -38,9 +39,9 @@ pub fn renew_in_time(agent: Agent, host: &Host, now: SystemTime) -> Option<Attem
     if !may_be_due(&login, ahead, now) || !is_due(&login, known(host, &id).as_ref(), ahead, now) {
         return None;
     }
-    let renew = agent.description().renew;
-    let failed = match renew::ask(agent, &Machine::of(host), LIMIT) {
-        Ok(()) => format!("`{renew}` has ended, and the login is as it was"),
+    let asked = agent.description().what_is_asked();
+    let failed = match renew::ask(agent, &Machine::of(host), Occasion::End, LIMIT) {
+        Ok(()) => format!("`{asked}` has ended, and the login is as it was"),
         Err(error) => error.to_string(),
     };
     tracing::debug!(%agent, "asked to renew the login before it is forwarded");

@@ -26,6 +26,9 @@ pub(super) const BACKGROUND: &str = "--background";
 /// The flag of the first process of one that asks for a renewal.
 pub(super) const RENEW: &str = "--renew";
 
+/// The flag of one that asks whenever the login ends.
+pub(super) const DOUBTED: &str = "--doubted";
+
 /// The flag of the one that stays.
 pub(super) const STAYS: &str = "--stays";
 

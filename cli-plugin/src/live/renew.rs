@@ -18,13 +18,14 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 
-use super::background::{self, RENEW};
+use super::background::{self, DOUBTED, RENEW};
 use super::dialogue;
 use super::lock::Lock;
 use super::logins::Logins;
 use super::{Machine, id_of};
 use crate::agent::login::{Found, Origin};
 use crate::agent::{Agent, Renewal};
+use crate::delivery::fingerprint;
 use crate::progress::Progress;
 use crate::source::{find_program, whole_environment};
 
@@ -82,6 +83,24 @@ pub enum NotAsked {
     },
 }
 
+/// Why a vendor's program is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The login ends soon, or has ended.
+    End,
+    /// Whenever it ends: its vendor may take it no more.
+    Doubt,
+}
+
+impl Occasion {
+    /// What is asked of the process that stays.
+    fn words(self, agent: Agent) -> Vec<&'static str> {
+        let mut words = vec![RENEW, agent.word()];
+        words.extend((self == Self::Doubt).then_some(DOUBTED));
+        words
+    }
+}
+
 /// Asks the vendor's program to renew the login of `agent` on this machine,
 /// and waits until it has ended, for `limit` at most; where another process is
 /// asking already, for the end of that. Shown on a terminal when it takes
@@ -91,11 +110,16 @@ pub enum NotAsked {
 ///
 /// # Errors
 /// It is not there, cannot be started, or has not ended by then.
-pub fn ask(agent: Agent, machine: &Machine, limit: Duration) -> Result<(), NotAsked> {
+pub fn ask(
+    agent: Agent,
+    machine: &Machine,
+    occasion: Occasion,
+    limit: Duration,
+) -> Result<(), NotAsked> {
     let (_, renewal) = program(agent, machine)?;
-    let shown = agent.description().renew;
+    let shown = renewal.program;
     let _progress = Progress::begin(format!("waiting for `{shown}` to renew the login"));
-    match background::start(&[RENEW, agent.word()], environment(machine), limit) {
+    match background::start(&occasion.words(agent), environment(machine), limit) {
         Ok(true) => Ok(()),
         Ok(false) => Err(NotAsked::TimeLimit {
             program: shown,
@@ -112,8 +136,8 @@ pub fn ask(agent: Agent, machine: &Machine, limit: Duration) -> Result<(), NotAs
 ///
 /// # Errors
 /// It cannot be started.
-pub fn stay_behind(agent: Agent, machine: &Machine) -> io::Result<()> {
-    background::stay_behind(&[RENEW, agent.word()], environment(machine))
+pub fn stay_behind(agent: Agent, machine: &Machine, occasion: Occasion) -> io::Result<()> {
+    background::stay_behind(&occasion.words(agent), environment(machine))
 }
 
 /// Asks the vendor's program, in a process that has nothing else to do, and
@@ -121,7 +145,13 @@ pub fn stay_behind(agent: Agent, machine: &Machine) -> io::Result<()> {
 ///
 /// # Errors
 /// It is not there, or cannot be started.
-pub fn ask_and_stay(agent: Agent, machine: &Machine, uid: u32) -> Result<(), NotAsked> {
+pub fn ask_and_stay(
+    agent: Agent,
+    machine: &Machine,
+    uid: u32,
+    occasion: Occasion,
+) -> Result<(), NotAsked> {
+    let before = mark(agent, machine);
     let until = Instant::now() + LIMIT;
     let lock = lock_of(agent, machine, uid);
     let mut waited = false;
@@ -131,17 +161,31 @@ pub fn ask_and_stay(agent: Agent, machine: &Machine, uid: u32) -> Result<(), Not
                 waited = true;
                 std::thread::sleep(TICK);
             }
-            // Whoever had it was asking for the same.
-            _ if waited => return Ok(()),
             Some(Ok(lock)) => break lock,
             None | Some(Err(_)) => break None,
         }
     };
-    let mut asking = Asking::begin(agent, machine)?;
-    while asking.ended().is_none() {
-        asking.wait();
+    let (_, renewal) = program(agent, machine)?;
+    // Whoever had the lock was asking for the same.
+    if !waited {
+        Asking::begin(agent, machine, renewal.arguments)?.finish();
+    }
+    let doubted = renewal.when_refused.filter(|_| occasion == Occasion::Doubt);
+    if let Some(arguments) = doubted
+        && before.is_some()
+        && mark(agent, machine) == before
+    {
+        Asking::begin(agent, machine, arguments)?.finish();
     }
     Ok(())
+}
+
+/// By what the login on this machine is known again; `None` without one.
+fn mark(agent: Agent, machine: &Machine) -> Option<String> {
+    match agent.host_login(&machine.host()) {
+        Ok(Found::Login(login)) => Some(fingerprint::of(&login.content)),
+        Ok(Found::Missing(_) | Found::Unusable { .. }) | Err(_) => None,
+    }
 }
 
 /// The lock of whoever asks for a renewal of that login.
@@ -200,18 +244,28 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Starts it.
+    /// Starts it for a login that ends soon.
     ///
     /// # Errors
     /// It is not there, or cannot be started.
-    pub(super) fn begin(agent: Agent, machine: &Machine) -> Result<Self, NotAsked> {
+    pub(super) fn of_the_end(agent: Agent, machine: &Machine) -> Result<Self, NotAsked> {
+        let (_, renewal) = program(agent, machine)?;
+        Self::begin(agent, machine, renewal.arguments)
+    }
+
+    /// Starts it with these arguments.
+    fn begin(
+        agent: Agent,
+        machine: &Machine,
+        arguments: &'static [&'static str],
+    ) -> Result<Self, NotAsked> {
         let (program, renewal) = program(agent, machine)?;
         let stream = || match renewal.dialogue {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
         };
         let spawned = Command::new(&program)
-            .args(renewal.arguments)
+            .args(arguments)
             .env_clear()
             .envs(environment(machine))
             .current_dir(machine.host().folder_for_programs())
@@ -278,6 +332,12 @@ impl Asking {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         })
+    }
+
+    fn finish(mut self) {
+        while self.ended().is_none() {
+            self.wait();
+        }
     }
 
     /// Waits until it has ended, or [`Self::ended`] has something to do.

@@ -315,7 +315,7 @@ fn a_login_that_cannot_be_renewed_is_not_asked_for_again_at_once() {
     assert_eq!(asked(&environment), RENEWS);
     let state = json(&environment.login().join("state.json"));
     assert_eq!(state["renewal"]["attempts"], 1);
-    let failed = "`claude auth status` has ended, and the login is as it was";
+    let failed = "`claude` has ended, and the login is as it was";
     assert_eq!(state["renewal"]["failed"], failed);
 }
 

@@ -187,13 +187,28 @@ fn a_request_of_another_version_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_restart_does_without_the_record_of_its_launch() {
+fn scenario_41b_a_restart_writes_the_record_of_its_launch_that_has_gone_anew() {
     let environment = TestEnvironment::new("1.45");
     environment.write_login(FAR);
     environment.configure(ROLE);
     assert_eq!(environment.run(&["run", "web"]).code, 7);
+    let record = || {
+        let mut records = std::fs::read_dir(environment.launches()).unwrap();
+        let path = records.next().expect("a record").unwrap().path();
+        let text = std::fs::read_to_string(path).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let before = record();
     std::fs::remove_dir_all(environment.launches()).unwrap();
     assert_eq!(payload_of(&resolved(&environment)).files.len(), 2);
-    let left = std::fs::read_dir(environment.launches()).unwrap().count();
-    assert_eq!(left, 0, "nothing is made up");
+    let after = record();
+    for same in ["id", "role", "workspace", "socket"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    for same in ["agent", "mode", "origin", "ends", "follows"] {
+        assert_eq!(
+            after["agents"][0][same], before["agents"][0][same],
+            "{same}"
+        );
+    }
 }

@@ -296,10 +296,19 @@ fn scenario_41_now_has_the_vendors_program_renew_and_hands_on_what_it_wrote() {
         noted(&scene.0, "calls"),
         ["mcp get docker-jackin-renews-a-login"]
     );
+    // Whether its vendor still takes it is seen by nothing here.
+    tell(&scene.0, "auth-status.login", "");
+    tell(&scene.0, "cost.login", "token-again");
+    let outcome = scene.0.run(&["sync", "--now"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert!(scene.published().contains("token-again"));
+    let calls = noted(&scene.0, "calls");
+    assert_eq!(calls.len(), 3, "{calls:?}");
+    assert!(calls[2].starts_with("-p /cost --strict-mcp-config "));
     assert!(noted(&scene.0, "refused").is_empty());
 
+    tell(&scene.0, "cost.login", "");
     fs::remove_file(scene.0.home().join(".claude/.credentials.json")).unwrap();
-    tell(&scene.0, "auth-status.login", "");
     let outcome = scene.0.run(&["sync", "--now"]);
     assert_eq!(outcome.code, 1);
     assert_snapshot!(outcome.stderr, @"warning: claude is logged out on this host; log in with `claude`");

@@ -11,6 +11,7 @@
 //! | `screen` | the recording to show, such as `80x24`; else by the terminal's columns |
 //! | `verdicts` | what `doctor` says of which token: lines of a token and the name of a recording in `claude-doctor`; `200` for any other. `hangs` says nothing for half a minute |
 //! | `auth-status.login` | the token of the login that `auth status` and `mcp get NAME` renew to; without it, they renew none. Its exit code is `auth-status.code` |
+//! | `cost.login` | the token of the login that `-p /cost` renews to, as one that the vendor refuses |
 //! | `<words>.out`, `<words>.code`, `<words>.delay` | what any other command line prints, its exit code, and the milliseconds it takes; `<words>` are its arguments with `-` between them, such as `auth-status` |
 //!
 //! It notes there: `calls` (each command line), `env` (the environment of the
@@ -136,6 +137,14 @@ fn main() {
         ["setup-token"] => SetupToken::begin(stage).play(),
         ["doctor"] => stage.doctor(),
         ["auth", "status"] | ["mcp", "get", _] => stage.renew(),
+        [
+            "-p",
+            "/cost",
+            "--strict-mcp-config",
+            "--no-session-persistence",
+            "--settings",
+            r#"{"disableAllHooks":true}"#,
+        ] => stage.renew_to("cost.login"),
         _ => stage.answer(&words.join("-")),
     }
 }
@@ -170,10 +179,15 @@ impl Stage {
     /// Renews the login that it finds, as `auth status` and `mcp get` do: by a new file
     /// with this token in it. Whose it is, it prints.
     fn renew(&self) {
-        if let Some(token) = self
-            .read("auth-status.login")
-            .filter(|token| !token.is_empty())
-        {
+        self.renew_to("auth-status.login");
+        println!(r#"{{"loggedIn":true,"email":"me@example.org"}}"#);
+        let code = self.read("auth-status.code");
+        exit(code.and_then(|code| code.parse().ok()).unwrap_or(0));
+    }
+
+    /// Renews the login that it finds to the token in this file, if one is there.
+    fn renew_to(&self, name: &str) {
+        if let Some(token) = self.read(name).filter(|token| !token.is_empty()) {
             let own = env::var_os("CLAUDE_CONFIG_DIR").map(PathBuf::from);
             let home = || PathBuf::from(env::var_os("HOME").unwrap()).join(".claude");
             let folder = own.unwrap_or_else(home);
@@ -183,9 +197,6 @@ impl Stage {
             fs::write(folder.join(".new"), login).unwrap();
             fs::rename(folder.join(".new"), folder.join(".credentials.json")).unwrap();
         }
-        println!(r#"{{"loggedIn":true,"email":"me@example.org"}}"#);
-        let code = self.read("auth-status.code");
-        exit(code.and_then(|code| code.parse().ok()).unwrap_or(0));
     }
 
     /// What a command prints that shows no screen.

@@ -19,7 +19,8 @@ use crate::lab::on_each_engine;
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
-        on_each_engine("agents::e26_a_login_is_the_containers_users", owned),
+        on_each_engine("agents::e26_a_login_has_the_hosts_bytes", same),
+        on_each_engine("agents::e26_a_copy_is_the_containers_users", owned),
         on_each_engine("agents::e27_without_a_login_the_containers_stays", missing),
         on_each_engine("agents::e28_a_broken_login_is_never_copied", broken),
         on_each_engine("agents::e29_an_unreadable_login_is_an_error", unreadable),
@@ -57,28 +58,47 @@ fn without_refresh(mut login: Value) -> Value {
     login
 }
 
-fn owned(rig: &Rig) -> Result<()> {
+/// Containers' users, and whose a copy is in them.
+const USERS: [(&[&str], &str); 4] = [
+    (&[], "0:0 600"),
+    (&["--user", "dev"], "1000:1000 600"),
+    (&["--user", "1000:1000"], "1000:1000 600"),
+    (&["--user", "4242", "-e", "HOME=/tmp"], "4242:0 600"),
+];
+
+fn same(rig: &Rig) -> Result<()> {
     let stage = Stage::new(rig)?;
     for program in Program::ALL {
         stage.configure(BASE, &sync(program), "")?;
-        let file = program.login_file();
-        let script = format!("stat -c '%u:%g %a' ~/{file}; cat ~/{file}");
-        for (flags, facts) in [
-            (&[][..], "0:0 600"),
-            (&["--user", "dev"], "1000:1000 600"),
-            (&["--user", "1000:1000"], "1000:1000 600"),
-            (&["--user", "4242", "-e", "HOME=/tmp"], "4242:0 600"),
-        ] {
-            let outcome = in_container(&stage, flags, &script)?;
-            let output = outcome.clone().success()?;
-            let (seen, login) = output.split_once('\n').context("no login")?;
-            ensure!(seen == facts, "{program:?} {flags:?}: {seen}");
+        let script = format!("cat ~/{}", program.login_file());
+        for (flags, _) in USERS {
+            let login = in_container(&stage, flags, &script)?.success()?;
             let secrets = stage.secrets(program)?;
             ensure!(!secrets.refresh.finder().is_in(login.as_bytes()), "{login}");
-            let login = without_refresh(serde_json::from_str(login)?);
+            let login = without_refresh(serde_json::from_str(&login)?);
             let host = without_refresh(program.login(secrets, &stage.api));
             ensure!(login == host, "{program:?}: {login}, on the host {host}");
         }
+    }
+    Ok(())
+}
+
+fn owned(rig: &Rig) -> Result<()> {
+    let stage = Stage::new(rig)?;
+    let program = Program::Claude;
+    stage.configure(BASE, &sync(program), "")?;
+    let copy = "config auth set sync --refresh copy --agent claude";
+    let copy: Vec<_> = copy.split(' ').collect();
+    stage.user.run(rig, &copy)?.success()?;
+    let file = program.login_file();
+    let script = format!("stat -c '%u:%g %a' ~/{file}; cat ~/{file}");
+    for (flags, facts) in USERS {
+        let output = in_container(&stage, flags, &script)?.success()?;
+        let (seen, login) = output.split_once('\n').context("no login")?;
+        ensure!(seen == facts, "{flags:?}: {seen}");
+        let host = program.login(stage.secrets(program)?, &stage.api);
+        let login: Value = serde_json::from_str(login)?;
+        ensure!(login == host, "{login}, on the host {host}");
     }
     Ok(())
 }

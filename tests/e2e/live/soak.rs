@@ -7,6 +7,7 @@
 
 mod cost;
 mod inside;
+mod recovery;
 mod scene;
 
 use std::env;
@@ -68,7 +69,15 @@ impl Size {
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    on_newest_engine("live::e41_copies_of_one_login_race", copy)
+    let recovery = "live::e41_sync_now_mends_a_401";
+    let early = recovery::of_a_token_that_ended_early;
+    let mut all = on_newest_engine("live::e41_copies_of_one_login_race", copy);
+    all.extend(on_newest_engine(recovery, early));
+    all.extend(on_newest_engine(
+        "live::e41_sync_now_mends_a_copy",
+        recovery::of_a_copy,
+    ));
+    all
 }
 
 /// Those that count time.

@@ -158,6 +158,22 @@ impl Ledger {
         worth
     }
 
+    /// No access token that was given out is worth anything any more; what
+    /// renews them is.
+    pub fn end_access_tokens(&self) {
+        let mut books = self.books();
+        for (_, expires) in books.access.values_mut() {
+            *expires = SystemTime::UNIX_EPOCH;
+        }
+    }
+
+    /// No login that was given out is worth anything any more.
+    pub fn end_logins(&self) {
+        let mut books = self.books();
+        let all = 1..=books.logins;
+        books.ended.extend(all);
+    }
+
     /// How often a login was renewed so far.
     pub fn renewals(&self) -> u64 {
         self.books().renewals
@@ -244,6 +260,21 @@ mod tests {
         let askers: Vec<&str> = refused.iter().map(|refusal| &*refusal.asker).collect();
         assert_eq!(askers, ["a", "b"]);
         assert!(ledger.answered().is_empty());
+    }
+
+    #[test]
+    fn tokens_and_logins_can_be_ended_before_their_time() {
+        let ledger = ledger(LONG, Reuse::Refused);
+        let first = ledger.log_in();
+        ledger.end_access_tokens();
+        assert_eq!(ledger.ask(&first.access, "a", "x"), Worth::Over);
+        let renewed = ledger.renew(&first.refresh, "host").unwrap();
+        assert_eq!(ledger.ask(&renewed.access, "a", "x"), Worth::Good(1));
+        ledger.end_logins();
+        assert_eq!(ledger.ask(&renewed.access, "a", "x"), Worth::Over);
+        assert!(ledger.renew(&renewed.refresh, "host").is_none());
+        let next = ledger.log_in();
+        assert_eq!(ledger.ask(&next.access, "a", "x"), Worth::Good(2));
     }
 
     #[test]

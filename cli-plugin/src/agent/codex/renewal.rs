@@ -25,6 +25,7 @@ pub(super) const RENEWAL: Renewal = Renewal {
     arguments: &["app-server"],
     ahead: OWN_MARGIN.saturating_mul(2),
     dialogue: Some(Dialogue { says, is_answer }),
+    when_refused: None,
 };
 
 /// Asks whose the login is, and has it renewed first: unless that happens

@@ -15,7 +15,8 @@ use crate::failure::{Failure, Kind};
 use crate::host::Host;
 use crate::launch::Container;
 use crate::live::leases::may_live;
-use crate::live::{LoginFolder, Logins, State, renew, watcher};
+use crate::live::renew::{self, Occasion};
+use crate::live::{LoginFolder, Logins, State, watcher};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::terminal;
 
@@ -78,7 +79,7 @@ fn refresh(folder: &LoginFolder, logins: &Logins) -> Result<(), String> {
     };
     if state.published.is_some() && agent.description().renewal.is_some() {
         // That it was not asked is told where the login needed it.
-        let asked = renew::ask(agent, &state.machine, PATIENCE);
+        let asked = renew::ask(agent, &state.machine, Occasion::Doubt, PATIENCE);
         if let (Err(error), true) = (asked, has_ended(&state)) {
             terminal::show_warning(&format!("{agent}'s login is not renewed: {error}"));
         }

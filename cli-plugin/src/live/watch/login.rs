@@ -343,9 +343,9 @@ impl Login {
         say(format!(
             "{}: asking `{}` to renew the login",
             self.agent,
-            self.what_renews()
+            self.what_is_asked()
         ));
-        match Asking::begin(self.agent, &self.machine) {
+        match Asking::of_the_end(self.agent, &self.machine) {
             Ok(program) => {
                 self.asking = Some(Asked {
                     program,
@@ -369,7 +369,7 @@ impl Login {
     fn note_the_end(&mut self, fingerprint: &str, ended: &str, say: &mut Say<'_>) {
         let published = self.state.published.as_ref();
         if published.is_some_and(|published| published.fingerprint == fingerprint) {
-            let program = self.what_renews();
+            let program = self.what_is_asked();
             let why = format!("`{program}` ended with {ended}, and the login is as it was");
             self.note_failure(fingerprint, why, say);
         }
@@ -383,8 +383,8 @@ impl Login {
         }
     }
 
-    fn what_renews(&self) -> &'static str {
-        self.agent.description().renew
+    fn what_is_asked(&self) -> &'static str {
+        self.agent.description().what_is_asked()
     }
 
     /// When the vendor's program is to be asked; `None` when it is not, as

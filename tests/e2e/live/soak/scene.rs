@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -24,9 +25,9 @@ use super::inside::{ASKING, Asker};
 use crate::agents::program::Program;
 use crate::user::User;
 
-/// A user of these tests' own: the watcher of another's may have begun before
-/// there was this vendor.
-const UID: u32 = 4713;
+/// The users of these tests: each scene has one of its own, since a user's
+/// watcher knows the vendor of whoever began it.
+static NEXT_UID: AtomicU32 = AtomicU32::new(4720);
 
 /// Where containers find what they trust the vendor by.
 const AUTHORITY: &str = "/authority.pem";
@@ -70,23 +71,25 @@ impl<'a> Scene<'a> {
         let vendor = Vendor::with_ledger(&ledger, &beside)?;
         let scene = Self {
             rig,
-            user: User::new(UID)?,
+            user: User::new(NEXT_UID.fetch_add(1, Ordering::Relaxed))?,
             role: unique("soak"),
             ledger,
             access,
             variables: vendor.variables()?.into(),
             vendor,
         };
+        scene.user.enter()?;
         scene.log_in()?;
         scene.install(&beside)?.configure(refresh)
     }
 
     /// As the vendor's own program does it.
     fn log_in(&self) -> Result<()> {
-        let session = format!("/run/user/{UID}");
+        let uid = self.user.uid();
+        let session = format!("/run/user/{uid}");
         fs::create_dir_all(&session)?;
         fs::set_permissions(&session, Permissions::from_mode(0o700))?;
-        chown(&session, Some(UID), Some(UID))?;
+        chown(&session, Some(uid), Some(uid))?;
         self.change_login()?;
         Ok(())
     }
@@ -181,6 +184,14 @@ impl<'a> Scene<'a> {
         )
     }
 
+    /// Starts a container that asks when it is told to.
+    pub(super) fn start_quiet(&self, user: &str) -> Result<Container> {
+        let name = unique("quiet");
+        let proxy = format!("HTTPS_PROXY={}", self.vendor.proxy_of(&name)?);
+        let flags = ["--init", "-u", user, "-e", &proxy];
+        self.launch(name.clone(), &flags, &["sleep", "100000"])
+    }
+
     /// Starts containers that follow, and do nothing else.
     pub(super) fn start_sleeping(&self, count: usize) -> Result<Vec<Container>> {
         let start = |_| self.launch(unique("sleeper"), &[], &["sleep", "100000"]);
@@ -197,6 +208,16 @@ impl<'a> Scene<'a> {
         let container = self.rig.adopt(name);
         ensure!(outcome.code == 0, "{outcome:?}");
         Ok(container)
+    }
+
+    /// `docker jackin sync --now` for these containers.
+    pub(super) fn sync_now<'b>(&self, names: impl IntoIterator<Item = &'b str>) -> Result<()> {
+        let mut words = vec!["sync", "--now"];
+        words.extend(names);
+        let mut command = self.user.jackin(self.rig, &words);
+        let outcome = run(command.envs(self.variables.iter().cloned()))?;
+        ensure!(outcome.code == 0, "{outcome:?} {}", self.told()?);
+        Ok(())
     }
 
     /// What the watcher tells about itself, for whoever looks into a failure.
