@@ -22,7 +22,7 @@ use crate::failure::{Failure, Kind};
 use crate::handoff::{self, Staged, Terms, TicketFolder};
 use crate::host::Host;
 use crate::launch::{LaunchFolder, LaunchId, Login, Record};
-use crate::live::{Attempt, Logins, Wanted, renew_in_time, watcher};
+use crate::live::{Attempt, Logins, Machine, Wanted, renew_in_time, watcher};
 use crate::request::{Request, Subject};
 use crate::source::Shell;
 use crate::terminal;
@@ -231,7 +231,7 @@ impl Counter {
         let expires = SystemTime::now() + terms.lifetime;
         let wanted = Wanted::of_ticket(id.as_str(), expires);
         let logins = self.logins.as_ref();
-        for warning in publish(logins, prepared, host, &wanted, read) {
+        for warning in publish(logins, prepared, &Machine::of(host), &wanted, read) {
             terminal::show_warning(&warning);
         }
         if let Ok(logins) = logins {

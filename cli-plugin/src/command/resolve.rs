@@ -16,7 +16,7 @@ use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 use crate::launch::{LaunchFolder, LaunchId, Login, Record};
-use crate::live::{Logins, Wanted};
+use crate::live::{Logins, Machine, Wanted};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::{Request, Subject};
 use crate::source::Shell;
@@ -142,7 +142,8 @@ fn payload(
     if !prepared.live.is_empty() {
         let wanted = Wanted::of_resolution(request.launch.as_str(), SystemTime::now());
         let logins = Logins::of_user(host.uid());
-        let warnings = publish(logins.as_ref(), &mut prepared, host, &wanted, now);
+        let machine = Machine::of(host).without_shell();
+        let warnings = publish(logins.as_ref(), &mut prepared, &machine, &wanted, now);
         prepared.warnings.extend(warnings);
     }
     keep_up(&request, &prepared, host.uid(), now);

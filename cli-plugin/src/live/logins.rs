@@ -340,7 +340,8 @@ fn is_newer(state: &State, read: SystemTime) -> bool {
     known.is_some_and(|known| (millis(read) + 1..=millis(SystemTime::now())).contains(&known))
 }
 
-/// What is known once `publication` is published over what was known before.
+/// What is known once `publication` is published over what was known before. A
+/// container's restart knows no shell: what a launch said then counts still.
 fn follow_up(
     former: Option<State>,
     publication: &Publication,
@@ -348,6 +349,7 @@ fn follow_up(
     read: SystemTime,
 ) -> State {
     let mark = fingerprint::of(&publication.content);
+    let machine = machine.with_shell_of(former.as_ref().map(|state| &state.machine));
     let (published, renewal) = former
         .map(|state| (state.published, state.renewal))
         .unwrap_or_default();
@@ -356,7 +358,7 @@ fn follow_up(
         schema: SCHEMA,
         agent: publication.agent.word().to_owned(),
         origin: publication.origin.to_string(),
-        machine: machine.clone(),
+        machine,
         logged_out: None,
         trouble: None,
         renewal: renewal.filter(|renewal| renewal.fingerprint == mark),

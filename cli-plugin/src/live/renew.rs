@@ -22,6 +22,7 @@ use super::background::{self, DOUBTED, RENEW};
 use super::dialogue;
 use super::lock::Lock;
 use super::logins::Logins;
+use super::state::NETWORK;
 use super::{Machine, id_of};
 use crate::agent::login::{Found, Origin};
 use crate::agent::{Agent, Renewal};
@@ -37,24 +38,6 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How often is looked whether another has done asking.
 const TICK: Duration = Duration::from_millis(20);
-
-/// What of our own environment lets a program reach its vendor. No login
-/// depends on it, so it is not remembered of a [`Machine`].
-const NETWORK: [&str; 13] = [
-    "ALL_PROXY",
-    "CODEX_CA_CERTIFICATE",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "NODE_EXTRA_CA_CERTS",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-    "TMPDIR",
-    "all_proxy",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-];
 
 /// Why a vendor's program was not asked.
 #[derive(Debug, thiserror::Error)]
@@ -223,8 +206,9 @@ fn time_left(agent: Agent, machine: &Machine) -> Duration {
 /// What a vendor's program is given: where its files lie, and what leads it to
 /// its vendor. No credential, and nothing of a project.
 pub(super) fn environment(machine: &Machine) -> Vec<(OsString, OsString)> {
-    let mut variables = whole_environment(&machine.host());
-    variables.extend(network());
+    let mut variables: Vec<_> = network().collect();
+    // What the shell of a launch said comes last, and counts.
+    variables.extend(whole_environment(&machine.host()));
     variables
 }
 

@@ -1,6 +1,8 @@
-//! What is known of a login that is published. Holds no secret.
+//! What is known of a login that is published. Holds nothing of the login; but
+//! the address of a proxy may hold a password.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +12,23 @@ use crate::host::Host;
 
 /// The version of the state that this build writes and reads.
 pub(super) const SCHEMA: u32 = 1;
+
+/// What leads a vendor's program to its vendor.
+pub(super) const NETWORK: [&str; 13] = [
+    "ALL_PROXY",
+    "CODEX_CA_CERTIFICATE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NODE_EXTRA_CA_CERTS",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
 
 /// A moment in milliseconds since 1970.
 pub fn millis(time: SystemTime) -> u64 {
@@ -45,15 +64,27 @@ pub struct State {
     pub renewal: Option<Renewal>,
 }
 
-/// The machine as far as a login depends on it: no shell, no folder.
+/// The machine as far as a login, and renewing it, depend on it: no folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The home folder.
     pub home: PathBuf,
     /// The variables that move the agents' files, absolute.
     pub places: BTreeMap<String, PathBuf>,
-    /// `PATH`, by which the vendor's program is found.
-    pub path: Option<String>,
+    /// What a shell of the user's says; empty when no shell was asked.
+    pub shell: ShellVariables,
+}
+
+/// Variables of a user's shell by which a vendor's program is found and reaches
+/// its vendor.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShellVariables(BTreeMap<String, String>);
+
+/// Their names alone.
+impl fmt::Debug for ShellVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// What is published of a login.
@@ -103,21 +134,37 @@ impl Machine {
                 let place = host.folder().join(host.path_variable(name)?);
                 Some(((*name).to_owned(), place))
             });
+        let shell = ["PATH"].into_iter().chain(NETWORK);
+        let shell = shell.filter_map(|name| Some((name.to_owned(), host.text_variable(name)?)));
         Self {
             home: host.home().to_owned(),
             places: places.collect(),
-            path: host.text_variable("PATH"),
+            shell: ShellVariables(shell.collect()),
         }
+    }
+
+    /// The same where this process's environment is no shell's.
+    #[must_use]
+    pub fn without_shell(self) -> Self {
+        let shell = ShellVariables::default();
+        Self { shell, ..self }
+    }
+
+    /// The same with what the shell of `former` said, where no shell was asked.
+    pub(super) fn with_shell_of(&self, former: Option<&Self>) -> Self {
+        let mut machine = self.clone();
+        if let (true, Some(former)) = (machine.shell.0.is_empty(), former) {
+            machine.shell.clone_from(&former.shell);
+        }
+        machine
     }
 
     /// The host as it is remembered.
     pub fn host(&self) -> Host {
         let places = self.places.iter();
         let places = places.map(|(name, place)| (name.clone(), place.display().to_string()));
-        let path = self
-            .path
-            .iter()
-            .map(|path| ("PATH".to_owned(), path.clone()));
-        Host::new(&self.home, "/", places.chain(path))
+        let shell = self.shell.0.iter();
+        let shell = shell.map(|(name, value)| (name.clone(), value.clone()));
+        Host::new(&self.home, "/", places.chain(shell))
     }
 }

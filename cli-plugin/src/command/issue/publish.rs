@@ -4,24 +4,22 @@ use std::time::SystemTime;
 
 use crate::delivery::Prepared;
 use crate::failure::Failure;
-use crate::host::Host;
 use crate::live::{Logins, Machine, Publication, Wanted, copy_instead};
 
-/// Publishes what a container is to follow, which was read on `host` at `read`
+/// Publishes what a container is to follow, which was read on `machine` at `read`
 /// or later. What cannot be published is given to it as a copy, and said.
 pub(in crate::command) fn publish(
     logins: Result<&Logins, &Failure>,
     prepared: &mut Prepared,
-    host: &Host,
+    machine: &Machine,
     wanted: &Wanted,
     read: SystemTime,
 ) -> Vec<String> {
-    let machine = Machine::of(host);
     let mut warnings = Vec::new();
     for publication in std::mem::take(&mut prepared.live) {
         let published = match logins {
             Ok(logins) => logins
-                .publish(&publication, &machine, wanted, read)
+                .publish(&publication, machine, wanted, read)
                 .map_err(|error| format!("{}: {error}", logins.path().display())),
             Err(failure) => Err(failure.to_string()),
         };

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use crate::agent::Agent;
 use crate::agent::login::Origin;
-use crate::live::{Renewal, Trouble, id_of};
+use crate::host::Host;
+use crate::live::{Renewal, Trouble, id_of, renew};
 
 fn logins() -> (tempfile::TempDir, Logins) {
     let shm = tempfile::tempdir_in("/dev/shm").expect("Linux has a tmpfs here");
@@ -33,11 +34,7 @@ fn publication(content: &str) -> Publication {
 }
 
 fn machine() -> Machine {
-    Machine {
-        home: "/h".into(),
-        places: std::collections::BTreeMap::default(),
-        path: None,
-    }
+    Machine::of(&Host::new("/h", "/", []))
 }
 
 fn wanted() -> Wanted {
@@ -176,6 +173,40 @@ fn the_state_tells_of_what_is_published_and_nothing_of_the_secret() {
         published.fingerprint,
         fingerprint::of(&Secret::new("canary".to_owned()))
     );
+}
+
+#[test]
+fn a_restart_does_not_forget_what_the_shell_of_the_launch_said() {
+    let (_shm, logins) = logins();
+    let variables = [("PATH", "/h/bin"), ("HTTPS_PROXY", "http://me:canary@p:1")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let launch = Machine::of(&Host::new("/h", "/", variables.clone()));
+    assert!(!format!("{launch:?}").contains("canary"));
+    let publication = publication("one");
+    let publish = |machine: &Machine| {
+        logins
+            .publish(&publication, machine, &wanted(), SystemTime::now())
+            .unwrap();
+        logins
+            .get(&publication.id)
+            .unwrap()
+            .state()
+            .unwrap()
+            .machine
+    };
+    assert_eq!(publish(&launch), launch);
+    assert_eq!(publish(&launch.clone().without_shell()), launch);
+    let environment = renew::environment(&launch);
+    for (name, value) in variables {
+        let set = environment.iter().rev().find(|(is, _)| *is == *name);
+        assert_eq!(set.unwrap().1, *value, "the last counts");
+    }
+    let later = Machine::of(&Host::new(
+        "/h",
+        "/",
+        [("PATH".to_owned(), "/b".to_owned())],
+    ));
+    assert_eq!(publish(&later), later);
 }
 
 #[test]

@@ -156,7 +156,8 @@ impl Login {
                 }
                 return self.publish(folder, logins, say);
             }
-            Ok(Found::Missing(_)) => Odd::LoggedOut,
+            Ok(Found::Missing(_)) if self.is_home_there() => Odd::LoggedOut,
+            Ok(Found::Missing(_)) => Odd::Unusable(self.home_is_away()),
             Ok(Found::Unusable { why, .. }) if why == LOGGED_OUT => Odd::LoggedOut,
             Ok(Found::Unusable { origin, why }) => Odd::Unusable(format!("{origin} {why}")),
             Err(error) => Odd::Unusable(error.to_string()),
@@ -171,6 +172,17 @@ impl Login {
                 Ok(())
             }
         }
+    }
+
+    /// Whether there is a home. One that is unmounted, as with the last session
+    /// of its user, leaves an empty folder: nobody has logged out.
+    fn is_home_there(&self) -> bool {
+        let entries = std::fs::read_dir(self.host.home());
+        entries.is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    fn home_is_away(&self) -> String {
+        format!("{} is empty or not there", self.host.home().display())
     }
 
     /// Whether that lies there for long enough: who writes in place empties a

@@ -108,6 +108,34 @@ fn scenario_41b_a_logout_ends_the_login_and_another_account_takes_its_place() {
 }
 
 #[test]
+fn scenario_41b_with_its_users_home_nobody_is_logged_out() {
+    let scene = Scene::new();
+    scene.log_in("first", HOURS);
+    scene.publish(LONG);
+    let watcher = scene.watch();
+    scene.log_in("before", HOURS);
+    eventually("it is at work", || scene.published().unwrap() == "before");
+    let away = scene.memory.path().join("away");
+    fs::create_dir(&away).unwrap();
+    let everything = |from: &Path, to: &Path| {
+        let moved = Command::new("sh")
+            .args(["-c", "mv \"$0\"/.[!.]* \"$0\"/* \"$1\""])
+            .args([from, to])
+            .status();
+        assert!(moved.unwrap().success());
+    };
+    everything(scene.home.path(), &away);
+    eventually("it is told", || scene.state().trouble.is_some());
+    let trouble = scene.state().trouble.unwrap().what;
+    assert!(trouble.ends_with(" is empty or not there"), "{trouble}");
+    assert_eq!(scene.published().as_deref(), Some("before"));
+    everything(&away, scene.home.path());
+    scene.log_in("after", HOURS);
+    eventually("it is followed", || scene.published().unwrap() == "after");
+    assert!(!watcher.said().contains("logged out"), "{}", watcher.said());
+}
+
+#[test]
 fn scenario_41b_a_login_that_is_gone_for_a_moment_is_not_withdrawn() {
     let mut scene = Scene::new();
     scene.pace.grace = Duration::from_secs(60);
