@@ -31,6 +31,8 @@ pub(super) struct Login {
     state: State,
     /// The state as it was written down last, by us or by others.
     written: State,
+    /// Whether there is anything on the host that renews it.
+    is_renewable: bool,
     /// What lies on the host and is no login, and since when.
     odd: Option<(Odd, Instant)>,
     asking: Option<Asked>,
@@ -68,6 +70,7 @@ impl Login {
             machine: state.machine.clone(),
             written: state.clone(),
             state,
+            is_renewable: false,
             odd: None,
             asking: None,
             busy: None,
@@ -148,6 +151,7 @@ impl Login {
         let odd = match self.agent.host_login(&self.host) {
             Ok(Found::Login(login)) => {
                 self.odd = None;
+                self.is_renewable = login.renewing.is_some();
                 let mark = fingerprint::of(&login.content);
                 drop(login);
                 if self.is_published(folder, &mark) {
@@ -407,7 +411,7 @@ impl Login {
             .state
             .published
             .as_ref()
-            .filter(|_| self.odd.is_none())?;
+            .filter(|_| self.is_renewable && self.odd.is_none())?;
         let asked = self.state.renewal.as_ref();
         from_millis(timing::next(published, asked, ahead, millis(now.wall))?)
     }

@@ -17,6 +17,8 @@ const LIFETIME: Duration = Duration::from_secs(8 * 3600);
 pub(super) fn of_a_token_that_ended_early(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig, "live", &Canary::new()?, LIFETIME)?;
     let containers = [scene.start_quiet("root")?, scene.start_quiet("dev")?];
+    let said = scene.said();
+    ensure!(!said.contains("also in use"), "{said}");
     answered(&containers)?;
     let begun = start_times(&containers)?;
     scene.ledger.end_access_tokens();
@@ -36,7 +38,14 @@ pub(super) fn of_a_token_that_ended_early(rig: &Rig) -> Result<()> {
 /// A copy whose login has ended does not follow. It gets the host's of today.
 pub(super) fn of_a_copy(rig: &Rig) -> Result<()> {
     let scene = Scene::new(rig, "copy", &Canary::control()?, LIFETIME)?;
-    let containers = [scene.start_quiet("root")?, scene.start_quiet("dev")?];
+    let first = scene.start_quiet("root")?;
+    let said = scene.said();
+    ensure!(!said.contains("also in use"), "{said}");
+    let containers = [first, scene.start_quiet("dev")?];
+    let (said, named) = (scene.said(), &containers[0].name);
+    let warning =
+        format!("claude's login is also in use by {named}, and this container gets a copy");
+    ensure!(said.contains(&warning), "{said}");
     answered(&containers)?;
     let begun = start_times(&containers)?;
     scene.ledger.end_logins();

@@ -1,5 +1,6 @@
 //! A person with one login, a watcher that renews it, and containers that ask.
 
+use std::cell::RefCell;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -51,6 +52,8 @@ pub(super) struct Scene<'a> {
     pub(super) access: Canary,
     /// Variables of their shell.
     variables: Vec<(&'static str, String)>,
+    /// What the last launch said beside the container's id.
+    said: RefCell<String>,
 }
 
 impl<'a> Scene<'a> {
@@ -76,6 +79,7 @@ impl<'a> Scene<'a> {
             ledger,
             access,
             variables: vendor.variables()?.into(),
+            said: RefCell::default(),
             vendor,
         };
         scene.user.enter()?;
@@ -207,7 +211,13 @@ impl<'a> Scene<'a> {
         let outcome = run(launch.envs(self.variables.iter().cloned()))?;
         let container = self.rig.adopt(name);
         ensure!(outcome.code == 0, "{outcome:?}");
+        self.said.replace(outcome.stderr);
         Ok(container)
+    }
+
+    /// What the last launch said beside the container's id.
+    pub(super) fn said(&self) -> String {
+        self.said.borrow().clone()
     }
 
     /// `docker jackin sync --now` for these containers.

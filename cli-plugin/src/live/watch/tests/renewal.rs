@@ -12,8 +12,9 @@ fn renews(scene: &Scene, token: &str, lasts: Duration) {
 #[test]
 fn scenario_41_a_login_is_renewed_before_it_ends_and_once() {
     let scene = Scene::new();
-    scene.log_in("first", Duration::from_millis(1200));
-    let ends = SystemTime::now() + Duration::from_millis(1200);
+    let lasts = Duration::from_secs(4);
+    scene.log_in("first", lasts);
+    let ends = SystemTime::now() + lasts;
     scene.publish(LONG);
     renews(&scene, "second", HOURS);
     let watcher = scene.watch();
@@ -26,6 +27,24 @@ fn scenario_41_a_login_is_renewed_before_it_ends_and_once() {
     assert!(env.lines().any(|line| line == home), "{env}");
     assert!(!env.contains("CARGO_MANIFEST_DIR"), "{env}");
     assert!(!watcher.said().contains("me@example.org"));
+}
+
+#[test]
+fn nobody_is_asked_for_a_login_that_nothing_renews() {
+    let scene = Scene::new();
+    let log_in = |token| {
+        let text = json!({"claudeAiOauth": { "accessToken": token, "expiresAt": 1 }});
+        fs::write(scene.file(), text.to_string()).unwrap();
+    };
+    log_in("first");
+    scene.publish(LONG);
+    let _watcher = scene.watch();
+    log_in("second");
+    eventually("it is followed", || scene.published().unwrap() == "second");
+    assert_eq!(scene.state().renewal, None);
+    scene.log_in("third", Duration::ZERO);
+    eventually("it is asked for", || scene.calls() > 0);
+    assert_eq!(scene.state().renewal.unwrap().attempts, 1);
 }
 
 #[test]
