@@ -80,10 +80,20 @@ pub struct Renewal {
     pub ahead: Duration,
     /// What is said to it, where its arguments are not enough.
     pub dialogue: Option<Dialogue>,
-    /// The arguments with which it asks its vendor for something else, and
-    /// renews a login that the vendor has ended before its time; `None` where
-    /// it renews any login on request.
-    pub when_refused: Option<&'static [&'static str]>,
+    /// What renews a login that its vendor has ended before its time; `None`
+    /// where it renews any login on request.
+    pub when_refused: Option<WhenRefused>,
+}
+
+/// How a program asks its vendor for something else, finds out that its login
+/// is refused, and renews it.
+#[derive(Debug, Clone, Copy)]
+pub struct WhenRefused {
+    /// Its arguments.
+    pub arguments: &'static [&'static str],
+    /// With less than this left it renews any login, and is not asked so: it
+    /// would wait for a slow vendor not long enough.
+    pub margin: Duration,
 }
 
 /// What a program is told on its standard input, which is closed as soon as it

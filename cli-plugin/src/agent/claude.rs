@@ -19,7 +19,7 @@ pub use keychain::KeychainError;
 
 use super::login::{NoVariable, Setting};
 use super::own_file::OwnFile;
-use super::{Description, Renewal, environment, json};
+use super::{Description, Renewal, WhenRefused, environment, json};
 use crate::auth::refresh::Refresh;
 
 /// The name of no MCP server. To look it up Claude waits for its login to be
@@ -122,7 +122,10 @@ pub const DESCRIPTION: Description = Description {
         // It does nothing as long as more than 5 minutes are left.
         ahead: Duration::from_secs(240),
         dialogue: None,
-        when_refused: Some(&ASK_FOR_THE_COST),
+        when_refused: Some(WhenRefused {
+            arguments: &ASK_FOR_THE_COST,
+            margin: Duration::from_secs(300),
+        }),
     }),
     // It reads a login that was replaced with its next request, and between the
     // two tries of one that got a 401.

@@ -23,10 +23,17 @@ pub struct OwnFile {
 impl OwnFile {
     /// Where it lies on this host.
     pub fn on(&self, host: &Host) -> PathBuf {
-        match host.path_variable(self.variable) {
+        match self.folder_on(host) {
             Some(folder) => folder.join(self.in_folder),
             None => host.home().join(self.at_home),
         }
+    }
+
+    /// The folder that the variable names on this host.
+    pub fn folder_on(&self, host: &Host) -> Option<PathBuf> {
+        let folder = host.path_variable(self.variable)?;
+        // Of two folders that are called the same, each has a login of its own.
+        Some(host.folder().join(folder))
     }
 
     /// What it holds on this host; `None` when it is not there. It may be a
@@ -40,7 +47,7 @@ impl OwnFile {
         limit: u64,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, HostFileError> {
         let path = self.on(host);
-        let Some(folder) = host.path_variable(self.variable) else {
+        let Some(folder) = self.folder_on(host) else {
             return host_file::read(&path, host.home(), limit);
         };
         match host_file::read(&path, &folder, limit) {
@@ -98,6 +105,12 @@ mod tests {
         let folder = std::path::Path::new("/srv/agent");
         let moved = host(home, Some(folder));
         assert_eq!(FILE.on(&moved), folder.join("login.json"));
+        let relative = [("AGENT_HOME".to_owned(), "own".to_owned())];
+        let relative = Host::new(home, "/work", relative);
+        assert_eq!(
+            FILE.on(&relative),
+            std::path::Path::new("/work/own/login.json")
+        );
         let empty = host(home, Some(std::path::Path::new("")));
         assert_eq!(FILE.on(&empty), home.join(".agent/login.json"));
 

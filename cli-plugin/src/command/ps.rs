@@ -24,14 +24,15 @@ use listing::{Entry, Listing};
 /// And those that were started with the flags that `docker jackin ticket`
 /// prints; not those of an env-file or a handle alone, which leave no label.
 /// With each agent's mode, and when its login ends: `live` is one that follows
-/// the host's login, and `copy` one that does not. A copy of some time ago was
+/// the host's login, and `copy` one that does not. A last good one is followed
+/// where the host's cannot be used. A copy of some time ago was
 /// to follow and does not any more; `docker jackin doctor` says why. What is not
 /// known, such as the end of a key, is shown as `-`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The json format is an array of objects: name, id, role, workspace, image, state, status,
 created (RFC 3339), launch, and agents with agent, mode, scope, source, ends (RFC 3339) and, for
-a login of the host's, sync: its state (live, logged_out, left_behind or copy), since (RFC 3339)
+a login of the host's, sync: its state (live, last_good, logged_out, left_behind or copy), since (RFC 3339)
 and other_account. What is not known is null.")]
 pub struct Arguments {
     /// Show those that do not run, too.

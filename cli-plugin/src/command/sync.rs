@@ -165,7 +165,7 @@ fn stay_in_background(host: &Host) -> Result<ExitCode, Failure> {
 }
 
 fn renew_and_stay(agent: Agent, host: &Host, occasion: Occasion) -> Result<ExitCode, Failure> {
-    renew::ask_and_stay(agent, &Machine::of(host), host.uid(), occasion)
+    renew::ask_and_stay(agent, &Machine::of(host), occasion)
         .map_err(|error| Failure::new(Kind::Configuration, error))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -20,6 +20,14 @@ pub enum Following {
         /// Whether that is of another account than at the start.
         other_account: bool,
     },
+    /// It follows, and what lies on the host cannot be used, such as a login
+    /// that is half-written: it has the last good one.
+    LastGood {
+        /// Since when.
+        since: SystemTime,
+        /// When that ends; `None` when it does not, or does not say.
+        ends: Option<SystemTime>,
+    },
     /// It follows, and the host is logged out.
     LoggedOut {
         /// Since when.
@@ -84,6 +92,11 @@ impl Following {
         if let Some(since) = logged_out {
             return Self::LoggedOut { since };
         }
+        let trouble = state.and_then(|state| from_millis(state.trouble.as_ref()?.since));
+        if let Some(since) = trouble {
+            let ends = state.and_then(ends);
+            return Self::LastGood { since, ends };
+        }
         let published = state.and_then(|state| state.published.as_ref());
         let changed = published.and_then(|published| from_millis(published.since));
         let account = published.and_then(|published| published.account.as_ref());
@@ -98,7 +111,10 @@ impl Following {
     /// When the login ends that it has.
     pub fn ends(self) -> Option<SystemTime> {
         match self {
-            Self::Live { ends, .. } | Self::LeftBehind { ends, .. } | Self::Copy { ends } => ends,
+            Self::Live { ends, .. }
+            | Self::LastGood { ends, .. }
+            | Self::LeftBehind { ends, .. }
+            | Self::Copy { ends } => ends,
             Self::LoggedOut { .. } => None,
         }
     }

@@ -104,6 +104,34 @@ impl Drop for Lock {
     }
 }
 
+/// The right to have a login renewed: the folder in which the login lies,
+/// locked. There is one of it, whatever the login is called and wherever it is
+/// published, and nothing is written to it.
+#[derive(Debug)]
+pub(super) struct Turn(File);
+
+impl Turn {
+    /// Takes it for the login in this file; `None` when another has it.
+    ///
+    /// # Errors
+    /// There is no such file, or its file system knows no locks.
+    pub(super) fn try_take(login: &Path) -> io::Result<Option<Self>> {
+        let login = fs::canonicalize(login)?;
+        let folder = File::open(login.parent().unwrap_or(Path::new("/")))?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(folder))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// What its owner has noted in the lock at `path`; `None` when nobody has it.
 pub(super) fn note_of_owner(path: &Path) -> Option<Vec<u8>> {
     let file = File::options()
@@ -162,6 +190,21 @@ mod tests {
         drop(lost);
         assert!(lock.holds(), "another's file is left alone");
         assert!(path.exists());
+    }
+
+    #[test]
+    fn a_login_has_one_turn_by_whichever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (login, link) = (folder.path().join("login"), folder.path().join("l/login"));
+        assert!(Turn::try_take(&login).is_err());
+        fs::write(&login, "").unwrap();
+        fs::create_dir(folder.path().join("l")).unwrap();
+        std::os::unix::fs::symlink("../login", &link).unwrap();
+        let turn = Turn::try_take(&login).unwrap().unwrap();
+        assert!(Turn::try_take(&link).unwrap().is_none());
+        drop(turn);
+        assert!(Turn::try_take(&link).unwrap().is_some());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

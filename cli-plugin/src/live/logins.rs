@@ -46,6 +46,8 @@ const GOING: &str = ".";
 #[derive(Debug, Clone)]
 pub struct Logins {
     path: PathBuf,
+    /// The user's tickets.
+    tickets: PathBuf,
 }
 
 impl Logins {
@@ -63,7 +65,8 @@ impl Logins {
     /// Their folder cannot be made, or it is not the user's alone.
     pub fn beside(tickets: &TicketFolder) -> Result<Self, Failure> {
         let path = tickets.beside(LOGINS)?;
-        Ok(Self { path })
+        let tickets = tickets.path().to_owned();
+        Ok(Self { path, tickets })
     }
 
     /// Their folder.
@@ -121,6 +124,24 @@ impl Logins {
     pub fn get(&self, id: &LoginId) -> Option<LoginFolder> {
         let folder = self.folder(id.clone());
         folder.path.is_dir().then_some(folder)
+    }
+
+    /// Writes down what a shell of the user's says, where no shell was asked
+    /// before: as of a login that a container's restart published.
+    pub(super) fn tell_shell(&self, machine: &Machine) {
+        let asked = |state: &State| state.machine != state.machine.with_shell_of(Some(machine));
+        for folder in self.all() {
+            if !folder.state().is_some_and(|state| asked(&state)) {
+                continue;
+            }
+            let Ok(_lock) = self.lock() else { return };
+            let Some(mut state) = folder.state() else {
+                continue;
+            };
+            state.machine = state.machine.with_shell_of(Some(machine));
+            // It is told again by the next who comes by.
+            let _ = folder.write_state(&state);
+        }
     }
 
     /// Nobody comes any more under this name, for whichever login.
@@ -246,7 +267,7 @@ impl LoginFolder {
 
     /// The latest time until which somebody may come for it.
     pub fn wanted_until(&self, now: SystemTime) -> Option<SystemTime> {
-        wanted::latest(&self.path.join(WANTED), now)
+        wanted::latest(&self.path.join(WANTED), &self.logins.tickets, now)
     }
 
     /// Nobody comes any more under this name.

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,13 +18,12 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
 };
 
+use super::Machine;
 use super::background::{self, DOUBTED, RENEW};
 use super::dialogue;
-use super::lock::Lock;
-use super::logins::Logins;
+use super::lock::Turn;
 use super::state::NETWORK;
-use super::{Machine, id_of};
-use crate::agent::login::{Found, Origin};
+use crate::agent::login::Found;
 use crate::agent::{Agent, Renewal};
 use crate::delivery::fingerprint;
 use crate::progress::Progress;
@@ -128,37 +127,33 @@ pub fn stay_behind(agent: Agent, machine: &Machine, occasion: Occasion) -> io::R
 ///
 /// # Errors
 /// It is not there, or cannot be started.
-pub fn ask_and_stay(
-    agent: Agent,
-    machine: &Machine,
-    uid: u32,
-    occasion: Occasion,
-) -> Result<(), NotAsked> {
+pub fn ask_and_stay(agent: Agent, machine: &Machine, occasion: Occasion) -> Result<(), NotAsked> {
     let before = mark(agent, machine);
     let until = Instant::now() + LIMIT;
-    let lock = lock_of(agent, machine, uid);
+    let login = login_of(agent, machine);
     let mut waited = false;
-    let _lock = loop {
-        match lock.as_deref().map(Lock::try_take) {
-            Some(Ok(None)) if Instant::now() < until => {
+    let _turn = loop {
+        match Turn::try_take(&login) {
+            Ok(None) if Instant::now() < until => {
                 waited = true;
                 std::thread::sleep(TICK);
             }
-            Some(Ok(lock)) => break lock,
-            None | Some(Err(_)) => break None,
+            Ok(turn) => break turn,
+            Err(_) => break None,
         }
     };
     let (_, renewal) = program(agent, machine)?;
-    // Whoever had the lock was asking for the same.
+    // Whoever had the turn was asking for the same.
     if !waited {
         Asking::begin(agent, machine, renewal.arguments)?.finish();
     }
     let doubted = renewal.when_refused.filter(|_| occasion == Occasion::Doubt);
-    if let Some(arguments) = doubted
+    if let Some(doubted) = doubted
+        && time_left(agent, machine) > doubted.margin
         && before.is_some()
         && mark(agent, machine) == before
     {
-        Asking::begin(agent, machine, arguments)?.finish();
+        Asking::begin(agent, machine, doubted.arguments)?.finish();
     }
     Ok(())
 }
@@ -171,16 +166,9 @@ fn mark(agent: Agent, machine: &Machine) -> Option<String> {
     }
 }
 
-/// The lock of whoever asks for a renewal of that login.
-fn lock_of(agent: Agent, machine: &Machine, uid: u32) -> Option<PathBuf> {
-    let origin = Origin::File(agent.description().credential_file.on(&machine.host()));
-    let logins = Logins::of_user(uid).ok()?;
-    Some(lock_in(logins.path(), id_of(agent, &origin).as_str()))
-}
-
-/// The same, of the login with this id.
-pub(super) fn lock_in(logins: &Path, id: &str) -> PathBuf {
-    logins.join(format!("{id}.renewing"))
+/// The file of the login of `agent` on this machine.
+pub(super) fn login_of(agent: Agent, machine: &Machine) -> PathBuf {
+    agent.description().credential_file.on(&machine.host())
 }
 
 /// The vendor's program as it is found on this machine.

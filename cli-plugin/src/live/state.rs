@@ -72,6 +72,7 @@ pub struct Machine {
     /// The variables that move the agents' files, absolute.
     pub places: BTreeMap<String, PathBuf>,
     /// What a shell of the user's says; empty when no shell was asked.
+    #[serde(default)]
     pub shell: ShellVariables,
 }
 

@@ -1,6 +1,7 @@
 //! Containers that may still come for a login: until then it is kept up to
 //! date, although nobody follows it yet.
 
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,9 @@ use super::state::{from_millis, millis};
 /// How long after a ticket was redeemed its container may take to be there, or
 /// one whose request is resolved again.
 const CREATING: Duration = Duration::from_secs(60);
+
+/// What a name begins with that is no ticket's.
+const RESOLUTION: &str = "resolve-";
 
 /// A container that may still come, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Wanted {
     /// For a container whose request is resolved now.
     pub fn of_resolution(launch: &str, now: SystemTime) -> Self {
         Self {
-            name: format!("resolve-{launch}"),
+            name: format!("{RESOLUTION}{launch}"),
             until: now + CREATING,
         }
     }
@@ -58,8 +62,9 @@ pub(super) fn write(folder: &Path, wanted: &Wanted) -> io::Result<()> {
     private_file::write(folder, &wanted.name, &text, 0o600)
 }
 
-/// The latest time until which somebody may come; what is over goes.
-pub(super) fn latest(folder: &Path, now: SystemTime) -> Option<SystemTime> {
+/// The latest time until which somebody may come; what is over goes. Whose
+/// ticket is not in its folder any more was redeemed, and is on the way.
+pub(super) fn latest(folder: &Path, tickets: &Path, now: SystemTime) -> Option<SystemTime> {
     let mut latest = None;
     for name in private_file::names(folder) {
         let path = folder.join(&name);
@@ -68,6 +73,11 @@ pub(super) fn latest(folder: &Path, now: SystemTime) -> Option<SystemTime> {
         };
         let note = serde_json::from_slice::<Note>(&bytes).ok();
         let until = note.and_then(|note| from_millis(note.until));
+        let until = if name.starts_with(RESOLUTION) || tickets.join(&name).exists() {
+            until
+        } else {
+            until.min(written(&path).map(|written| written + CREATING))
+        };
         match until.filter(|until| *until > now) {
             Some(until) => latest = latest.max(Some(until)),
             None => {
@@ -76,4 +86,10 @@ pub(super) fn latest(folder: &Path, now: SystemTime) -> Option<SystemTime> {
         }
     }
     latest
+}
+
+fn written(path: &Path) -> Option<SystemTime> {
+    fs::symlink_metadata(path)
+        .and_then(|file| file.modified())
+        .ok()
 }

@@ -266,7 +266,9 @@ impl<'a> Watcher<'a> {
         let due = self.followed.values().filter_map(|one| one.due(now)).min();
         // It is set anyway: so it goes off when somebody puts the clock.
         let due = due.unwrap_or(now.wall + self.pace.tick).max(now.wall);
-        self.alarm.set(due)?;
+        if !self.alarm.set(due)? {
+            return Ok(());
+        }
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).map_err(io::Error::other)?;

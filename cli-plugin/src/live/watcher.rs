@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::background::{self, BACKGROUND, STAYS, VERB};
 use super::lock::{Lock, note_of_owner};
 use super::watch::{self, Ending, LOOK, Pace, Program, Say, Signals, Watcher};
-use super::{LoginFolder, Logins, from_millis, millis, renew};
+use super::{LoginFolder, Logins, Machine, from_millis, millis, renew};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 
@@ -96,12 +96,13 @@ pub enum NotBegun {
 }
 
 /// Starts the watcher in the background if none runs, and waits until it has
-/// begun, for a second at most.
+/// begun, for a second at most. What this shell says it has by then.
 ///
 /// # Errors
 /// None runs, and none begins.
 pub fn ensure(host: &Host) -> Result<(), Failure> {
     let logins = Logins::of_user(host.uid())?;
+    logins.tell_shell(&Machine::of(host));
     if runs(&logins) {
         return Ok(());
     }
@@ -222,6 +223,8 @@ pub fn follow_once(folder: &LoginFolder, logins: &Logins) {
 /// # Errors
 /// Another runs already, or the system refuses what it needs.
 pub fn stay(uid: u32, manner: Manner, say: &mut Say<'_>) -> Result<(), Failure> {
+    // Of a process that is kept out of dumps that is root's to write.
+    stand_back();
     keep_out_of_dumps();
     umask(Mode::RWXG | Mode::RWXO);
     let system = |what| move |error: io::Error| failure(NotBegun::System(what, error));
@@ -233,7 +236,6 @@ pub fn stay(uid: u32, manner: Manner, say: &mut Say<'_>) -> Result<(), Failure> 
         background::close_streams().map_err(system("open /dev/null"))?;
     }
     allow_many_files();
-    stand_back();
     let signals = Signals::heed().map_err(system("heed signals"))?;
     let mut program = Program::of_this_process().map_err(system("read /proc/self/exe"))?;
     let mut lock = lock;
@@ -250,8 +252,10 @@ pub fn stay(uid: u32, manner: Manner, say: &mut Say<'_>) -> Result<(), Failure> 
             return Ok(());
         };
         say(format!("becoming the new {}", program.path().display()));
-        // Comes back only if it failed: the old one goes on then.
+        // Comes back only if it failed: the old one goes on then, and has the
+        // lock for its standard input.
         let error = become_new(program.path(), manner, &kept);
+        background::close_stdin().map_err(system("open /dev/null"))?;
         program.pass_by_successor();
         say(format!(
             "{} cannot be run: {error}",

@@ -114,6 +114,21 @@ fn a_login_that_was_renewed_since_says_when() {
 }
 
 #[test]
+fn scenario_41b_the_last_good_one_of_a_login_that_cannot_be_used_is_told() {
+    let environment = followed();
+    know(&environment, |state| {
+        state["published"]["expires"] = minutes(90).into();
+        state["trouble"] = json!({ "what": "/h/x holds no login", "since": minutes(-6) });
+    });
+    assert_snapshot!(ps(&environment), @"claude in 1 h (last good one of 5 min ago)");
+    assert_snapshot!(doctor(&environment), @"  ok       web-1: claude by sync, live, the last good one of 5 min ago, ends in 1 h");
+    assert_eq!(
+        sync_of(&environment),
+        json!({ "state": "last_good", "since": "<time>", "other_account": false })
+    );
+}
+
+#[test]
 fn a_host_that_is_logged_out_is_told() {
     let environment = followed();
     know(&environment, |state| {

@@ -98,6 +98,11 @@ impl Around<'_> {
                 };
                 self.ending(says, ends, soon, &renew(login))
             }
+            // Why is told of the login itself.
+            Following::LastGood { since, ends } => {
+                let says = format!("{says}, live, the last good one of {}", self.when(since));
+                self.ending(says, ends, SOON, &renew(login))
+            }
             Following::LoggedOut { since } => Finding::warning(
                 format!("{says}, logged out on this host {}", self.when(since)),
                 format!("log in on this host: {log_in}"),

@@ -11,10 +11,10 @@ use crate::span;
 /// How a forwarded login keeps up, for programs.
 #[derive(Debug, Serialize)]
 pub(super) struct KeepingUp {
-    /// `live`, `logged_out`, `left_behind` or `copy`.
+    /// `live`, `last_good`, `logged_out`, `left_behind` or `copy`.
     state: &'static str,
     /// When the login changed since the container began; since when the host
-    /// is logged out; or of when the copy is that it was left with.
+    /// is logged out, or its login cannot be used; or of when the copy is that it was left with.
     since: Option<Timestamp>,
     /// Whether it follows another account than at its start.
     other_account: bool,
@@ -24,6 +24,7 @@ impl From<Following> for KeepingUp {
     fn from(following: Following) -> Self {
         let (state, since) = match following {
             Following::Live { renewed, .. } => ("live", renewed),
+            Following::LastGood { since, .. } => ("last_good", Some(since)),
             Following::LoggedOut { since } => ("logged_out", Some(since)),
             Following::LeftBehind { since, .. } => ("left_behind", Some(since)),
             Following::Copy { .. } => ("copy", None),
@@ -60,6 +61,9 @@ pub(super) fn words(following: Following, now: SystemTime) -> String {
                 format!(", {verb} {}", span::from_now(renewed, now))
             });
             format!("live{}", renewed.unwrap_or_default())
+        }
+        Following::LastGood { since, .. } => {
+            format!("last good one of {}", span::from_now(since, now))
         }
         Following::LoggedOut { since } => {
             format!("logged out on the host {}", span::from_now(since, now))

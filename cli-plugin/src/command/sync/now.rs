@@ -49,9 +49,6 @@ pub(super) fn run(
             all_is_well = false;
         }
     }
-    if !logins.all().is_empty() {
-        watcher::ensure(host)?;
-    }
     for (container, engine) in found.iter().zip(engine.iter().cycle()) {
         match see_to(container, &logins, engine) {
             Ok(line) => screen::say(&line),
@@ -60,6 +57,9 @@ pub(super) fn run(
                 all_is_well = false;
             }
         }
+    }
+    if !logins.all().is_empty() {
+        watcher::ensure(host)?;
     }
     Ok(if all_is_well {
         ExitCode::SUCCESS

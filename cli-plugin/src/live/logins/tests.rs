@@ -201,6 +201,14 @@ fn a_restart_does_not_forget_what_the_shell_of_the_launch_said() {
         let set = environment.iter().rev().find(|(is, _)| *is == *name);
         assert_eq!(set.unwrap().1, *value, "the last counts");
     }
+    // A restart that no launch came before knows none, until somebody comes by.
+    logins.get(&publication.id).unwrap().withdraw().unwrap();
+    fs::remove_file(logins.get(&publication.id).unwrap().path().join(STATE)).unwrap();
+    let unknown = launch.clone().without_shell();
+    assert_eq!(publish(&unknown), unknown);
+    logins.tell_shell(&launch);
+    let told = logins.get(&publication.id).unwrap().state().unwrap();
+    assert_eq!(told.machine, launch);
     let later = Machine::of(&Host::new(
         "/h",
         "/",
@@ -311,6 +319,27 @@ fn those_who_may_come_are_known_until_they_are_over() {
         folder.drop_wanted(name);
     }
     assert!(folder.state().is_some());
+}
+
+#[test]
+fn a_ticket_is_waited_for_until_its_end_and_when_redeemed_until_its_container_is_there() {
+    let (_shm, logins) = logins();
+    let now = SystemTime::now();
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    let folder = publish(&logins, "one", now);
+    let note = folder.path().join(WANTED).join("0a");
+    let ticket = logins.tickets.join("0a");
+    fs::write(&ticket, "").unwrap();
+    let file = fs::File::options().write(true).open(&note).unwrap();
+    file.set_modified(now - minutes(5)).unwrap();
+    assert!(folder.wanted_until(now) > Some(now + minutes(14)));
+    fs::remove_file(&ticket).unwrap();
+    assert_eq!(folder.wanted_until(now), None);
+    assert!(!note.exists());
+    // One that is about to be staged.
+    publish(&logins, "one", now);
+    let until = folder.wanted_until(now).unwrap();
+    assert!((now..now + minutes(2)).contains(&until));
 }
 
 #[test]

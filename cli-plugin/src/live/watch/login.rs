@@ -5,15 +5,13 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant, SystemTime};
 
-use jackin_oci_hook::published::LoginId;
-
 use super::places::Places;
 use super::{Now, Pace, Say};
 use crate::agent::Agent;
 use crate::agent::login::{Found, LOGGED_OUT};
 use crate::delivery::fingerprint;
 use crate::host::Host;
-use crate::live::lock::Lock;
+use crate::live::lock::Turn;
 use crate::live::renew::{self, Asking};
 use crate::live::{
     LoginFolder, Logins, Machine, Publication, Renewal, State, Trouble, from_millis, millis, timing,
@@ -57,7 +55,7 @@ struct Asked {
     program: Asking,
     fingerprint: String,
     #[expect(dead_code, reason = "held, not read")]
-    lock: Option<Lock>,
+    turn: Option<Turn>,
 }
 
 impl Login {
@@ -81,9 +79,7 @@ impl Login {
     /// The folders in which something happens before it changes.
     pub(super) fn add_places(&self, places: &mut Places) {
         let file = self.agent.description().credential_file;
-        let named = self.host.path_variable(file.variable);
-        let top = named.unwrap_or_else(|| self.host.home().to_owned());
-        places.add_way_to(&file.on(&self.host), &top);
+        places.add_way_to(&file.on(&self.host), &self.top());
     }
 
     /// Looks at it, and does what is to be done. It is renewed when it is
@@ -160,8 +156,10 @@ impl Login {
                 }
                 return self.publish(folder, logins, say);
             }
-            Ok(Found::Missing(_)) if self.is_home_there() => Odd::LoggedOut,
-            Ok(Found::Missing(_)) => Odd::Unusable(self.home_is_away()),
+            Ok(Found::Missing(_)) if self.is_top_there() => Odd::LoggedOut,
+            Ok(Found::Missing(_)) => {
+                Odd::Unusable(format!("{} is empty or not there", self.top().display()))
+            }
             Ok(Found::Unusable { why, .. }) if why == LOGGED_OUT => Odd::LoggedOut,
             Ok(Found::Unusable { origin, why }) => Odd::Unusable(format!("{origin} {why}")),
             Err(error) => Odd::Unusable(error.to_string()),
@@ -178,15 +176,18 @@ impl Login {
         }
     }
 
-    /// Whether there is a home. One that is unmounted, as with the last session
-    /// of its user, leaves an empty folder: nobody has logged out.
-    fn is_home_there(&self) -> bool {
-        let entries = std::fs::read_dir(self.host.home());
-        entries.is_ok_and(|mut entries| entries.next().is_some())
+    /// The home, or the folder that its user named for the agent.
+    fn top(&self) -> std::path::PathBuf {
+        let file = self.agent.description().credential_file;
+        let named = file.folder_on(&self.host);
+        named.unwrap_or_else(|| self.host.home().to_owned())
     }
 
-    fn home_is_away(&self) -> String {
-        format!("{} is empty or not there", self.host.home().display())
+    /// Whether that is there. One that is unmounted, as with the last session
+    /// of its user, leaves an empty folder: nobody has logged out.
+    fn is_top_there(&self) -> bool {
+        let entries = std::fs::read_dir(self.top());
+        entries.is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// Whether that lies there for long enough: who writes in place empties a
@@ -307,13 +308,13 @@ impl Login {
         if self.busy.is_some() {
             return;
         }
-        let lock = match Lock::try_take(&lock_of(logins, folder.id())) {
-            Ok(Some(lock)) => Some(lock),
+        let turn = match Turn::try_take(&renew::login_of(self.agent, &self.machine)) {
+            Ok(Some(turn)) => Some(turn),
             Ok(None) => {
                 self.busy = Some(now.instant + BUSY);
                 return;
             }
-            // As on a full file system. Nobody else can have it there, either.
+            // Nobody else can have it there, either.
             Err(_) => None,
         };
         // Who had it before us may have asked for the same.
@@ -322,7 +323,7 @@ impl Login {
             return;
         }
         match followed {
-            Ok(()) => self.ask(folder, logins, lock, now, say),
+            Ok(()) => self.ask(folder, logins, turn, now, say),
             Err(_) => self.busy = Some(now.instant + BUSY),
         }
     }
@@ -331,7 +332,7 @@ impl Login {
         &mut self,
         folder: &LoginFolder,
         logins: &Logins,
-        lock: Option<Lock>,
+        turn: Option<Turn>,
         now: Now,
         say: &mut Say<'_>,
     ) {
@@ -366,7 +367,7 @@ impl Login {
                 self.asking = Some(Asked {
                     program,
                     fingerprint,
-                    lock,
+                    turn,
                 });
             }
             Err(error) => self.note_failure(&fingerprint, error.to_string(), say),
@@ -457,8 +458,4 @@ impl Login {
     pub(super) fn process(&self) -> Option<BorrowedFd<'_>> {
         self.asking.as_ref().map(|asked| asked.program.process())
     }
-}
-
-fn lock_of(logins: &Logins, id: &LoginId) -> std::path::PathBuf {
-    renew::lock_in(logins.path(), id.as_str())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -103,11 +104,12 @@ impl Alarm {
         Ok(Self(alarm))
     }
 
-    /// Sets it to a time, and forgets that it went off.
+    /// Sets it to a time, and forgets that it went off; whether nobody has put
+    /// the clock since it was set last. That would not be told again.
     ///
     /// # Errors
     /// The system refuses.
-    pub(super) fn set(&self, at: SystemTime) -> io::Result<()> {
+    pub(super) fn set(&self, at: SystemTime) -> io::Result<bool> {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         // Nought would turn it off.
         let since = since.max(Duration::from_nanos(1));
@@ -119,8 +121,12 @@ impl Alarm {
             it_value: Timespec::try_from(since).map_err(io::Error::other)?,
         };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        timerfd_settime(&self.0, flags, &time)?;
-        Ok(())
+        match timerfd_settime(&self.0, flags, &time) {
+            Ok(_) => Ok(true),
+            // It is set all the same (timerfd_create(2), NOTES).
+            Err(Errno::CANCELED) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Forgets that it went off.
@@ -147,9 +153,8 @@ mod tests {
     #[test]
     fn the_alarm_is_by_the_clock_on_the_wall_and_wakes_when_that_is_put() {
         let alarm = Alarm::new().unwrap();
-        alarm
-            .set(SystemTime::now() + Duration::from_secs(600))
-            .unwrap();
+        let set = alarm.set(SystemTime::now() + Duration::from_secs(600));
+        assert!(set.unwrap());
         let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", alarm.0.as_raw_fd()));
         let facts = facts.unwrap();
         let fact = |name: &str| {

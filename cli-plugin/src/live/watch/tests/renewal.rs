@@ -2,6 +2,7 @@
 //! that does not help.
 
 use super::*;
+use crate::live::lock::Turn;
 
 /// Has the vendor's program log in as with this token.
 fn renews(scene: &Scene, token: &str, lasts: Duration) {
@@ -137,9 +138,8 @@ fn whoever_takes_the_place_of_one_that_was_killed_does_not_ask_again() {
 fn only_one_process_asks_at_a_time() {
     let scene = Scene::new();
     scene.log_in("first", Duration::ZERO);
-    let id = scene.publish(LONG);
-    let path = crate::live::renew::lock_in(scene.logins.path(), id.as_str());
-    let lock = Lock::try_take(&path).unwrap().unwrap();
+    scene.publish(LONG);
+    let turn = Turn::try_take(&scene.file()).unwrap().unwrap();
     let watcher = scene.watch();
     // It looks at this while it waits.
     let mut state = scene.state();
@@ -151,7 +151,7 @@ fn only_one_process_asks_at_a_time() {
     eventually("it is followed", || {
         scene.published().unwrap() == "by the other"
     });
-    drop(lock);
+    drop(turn);
     // By then it has looked again, and found nothing to do.
     sleep(Duration::from_millis(1200));
     let before = watcher.cpu_time();
