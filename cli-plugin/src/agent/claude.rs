@@ -30,7 +30,8 @@ const NO_SERVER: &str = "docker-jackin-renews-a-login";
 
 /// Without a model's turn, an MCP server, a hook, or a session that is kept. A
 /// token that is good stays as it is; one that is refused is renewed. Whoever
-/// keeps it from "nonessential traffic" keeps it from that, too. (2.1.330)
+/// keeps it from "nonessential traffic" keeps it from that, too. (2.1.330, which
+/// waited 25 s for the vendor's answer and kept it.)
 const ASK_FOR_THE_COST: [&str; 6] = [
     "-p",
     "/cost",
