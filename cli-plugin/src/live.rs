@@ -80,6 +80,19 @@ pub fn follow(payload: &mut Payload, agent: Agent, login: &LoginId) {
     }
 }
 
+/// The logins that a payload's container follows, with whose they are.
+pub fn followed(payload: &Payload) -> impl Iterator<Item = (Agent, &LoginId)> {
+    payload.files.iter().filter_map(|file| {
+        let Delivery::Live { login, .. } = &file.delivery else {
+            return None;
+        };
+        let mut agents = Agent::ALL.into_iter();
+        let place = |agent: &Agent| agent.description().credential_file.in_container();
+        let agent = agents.find(|agent| place(agent) == file.place)?;
+        Some((agent, login))
+    })
+}
+
 /// Gives a container a copy of a login that it would follow.
 pub fn copy_instead(payload: &mut Payload, login: &LoginId) {
     for file in &mut payload.files {
@@ -120,6 +133,9 @@ mod tests {
                 _ => false,
             });
             assert_eq!(live.count(), 1, "{agent}");
+            let told: Vec<_> = super::followed(&followed).collect();
+            assert_eq!(told, [(agent, &id)]);
+            assert_eq!(super::followed(&copied).count(), 0);
             let other = id_of(agent, &Origin::File("/h/y".into()));
             let before = followed.clone();
             copy_instead(&mut followed, &other);

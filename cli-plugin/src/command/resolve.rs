@@ -5,6 +5,7 @@
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
+use jackin_oci_hook::published::LoginId;
 use jackin_oci_hook::ticket::{Asked, PolicyRequest, Resolution, Resolved, SCHEMA, to_wiped_json};
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use crate::delivery::{self, Circumstances, Prepared};
 use crate::failure::{Failure, Kind};
 use crate::host::{Host, keep_out_of_dumps};
 use crate::launch::{LaunchFolder, LaunchId, Login, Record};
-use crate::live::{Logins, Machine, Wanted};
+use crate::live::{self, Logins, Machine, Wanted};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::request::{Request, Subject};
 use crate::source::Shell;
@@ -139,12 +140,15 @@ fn payload(
         shell,
         now,
     })?;
-    if !prepared.live.is_empty() {
+    if live::followed(&prepared.payload).next().is_some() {
         let wanted = Wanted::of_resolution(request.launch.as_str(), SystemTime::now());
         let logins = Logins::of_user(host.uid());
         let machine = Machine::of(host).without_shell();
         let warnings = publish(logins.as_ref(), &mut prepared, &machine, &wanted, now);
         prepared.warnings.extend(warnings);
+        if let Ok(logins) = logins {
+            expect(&logins, &prepared, &machine, &wanted, now);
+        }
     }
     keep_up(&request, &prepared, host.uid(), now);
     request.modes = prepared.mode_words();
@@ -183,6 +187,23 @@ fn agents(request: &Request, config: &Config) -> Result<Vec<Agent>, Failure> {
             });
             let agents: Vec<Agent> = agents.collect::<Result<_, _>>()?;
             Ok(Agent::each_once_or_claude(&agents))
+        }
+    }
+}
+
+/// Has the container follow what the host is logged out of: it has the login as
+/// soon as the host has. Else it would get a copy of what it had.
+fn expect(
+    logins: &Logins,
+    prepared: &Prepared,
+    machine: &Machine,
+    wanted: &Wanted,
+    now: SystemTime,
+) {
+    let published = |id: &LoginId| prepared.live.iter().any(|one| one.id == *id);
+    for login in live::followed(&prepared.payload).filter(|(_, id)| !published(id)) {
+        if let Err(error) = logins.expect(login, machine, wanted, now) {
+            tracing::debug!(%error, agent = %login.0, "a login is not waited for");
         }
     }
 }

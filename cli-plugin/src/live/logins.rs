@@ -29,6 +29,7 @@ pub use lock::Lock;
 use super::state::{SCHEMA, millis};
 use super::wanted::{self, Wanted};
 use super::{Machine, Publication, Published, State, leases, private_file};
+use crate::agent::Agent;
 use crate::delivery::fingerprint;
 use crate::failure::Failure;
 use crate::handoff::TicketFolder;
@@ -108,6 +109,38 @@ impl Logins {
             folder.drop_wanted(&wanted.name);
         }
         published
+    }
+
+    /// Writes down who may come for a login of `agent` that the host has not: it
+    /// is published as soon as somebody logs in. What is known of it stays.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn expect(
+        &self,
+        (agent, id): (Agent, &LoginId),
+        machine: &Machine,
+        wanted: &Wanted,
+        now: SystemTime,
+    ) -> io::Result<()> {
+        let _lock = self.lock()?;
+        let folder = self.folder(id.clone());
+        folder.make()?;
+        wanted::write(&folder.path.join(WANTED), wanted)?;
+        if folder.has_state() {
+            return Ok(());
+        }
+        let place = agent.description().credential_file.on(&machine.host());
+        folder.write_state(&State {
+            schema: SCHEMA,
+            agent: agent.word().to_owned(),
+            origin: place.display().to_string(),
+            machine: machine.clone(),
+            published: None,
+            logged_out: Some(millis(now)),
+            trouble: None,
+            renewal: None,
+        })
     }
 
     /// All of them, by their ids.

@@ -4,13 +4,15 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use jackin_oci_hook::payload::Delivery;
 use jackin_oci_hook::ticket::{Asked, Resolution, Resolved, SCHEMA, Ticket, to_wiped_json};
 use serde_json::Value;
 
-use crate::environment::{Outcome, TestEnvironment};
+use crate::environment::{FAR, Outcome, TestEnvironment};
 
 const ROLE: &str = "[roles.web]\nimage = \"i\"\nagents = [\"claude\"]\n";
 
@@ -227,6 +229,22 @@ fn a_host_that_has_logged_out_meanwhile_is_followed_by_a_restart_too() {
     let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
     let id = login.file_name().unwrap().to_str().unwrap();
     assert!(follows_again(&answer, id));
+
+    // Also where nobody has followed it for a while.
+    remove(&login);
+    let outcome = resolved(&environment);
+    let answer: Resolved = serde_json::from_str(&outcome.stdout).unwrap();
+    assert!(follows_again(&answer, id));
+    assert!(json(&login.join("state.json"))["logged_out"].is_u64());
+    assert_eq!(names(&login.join("wanted")).len(), 1);
+    assert_eq!(environment.run(&["sync"]).code, 1);
+    environment.write_login(FAR);
+    let published = login.join("published/login");
+    let until = Instant::now() + Duration::from_secs(20);
+    while !published.exists() {
+        assert!(Instant::now() < until, "it is not published");
+        sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -262,7 +280,7 @@ fn once_docker_has_ended_nobody_is_waited_for() {
     assert_eq!(environment.run(&["run", "web"]).code, 7);
     let wanted = environment.login().join("wanted");
     let none = (0..100).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        sleep(Duration::from_millis(50));
         names(&wanted).is_empty()
     });
     assert!(none, "{:?}", names(&wanted));

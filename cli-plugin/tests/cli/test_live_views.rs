@@ -228,6 +228,25 @@ fn nothing_that_keeps_followed_logins_up_to_date_is_a_warning() {
 }
 
 #[test]
+fn a_login_that_another_version_knows_is_told() {
+    let environment = followed();
+    know(&environment, |state| state["schema"] = 1000.into());
+    let told = doctor_on_sync(&environment);
+    let (_, told) = told.split_once("jackin sync\n").unwrap();
+    assert_snapshot!(told, @r"
+    warning  what is known of a login is of another version, so nothing keeps it up to date
+               restart what follows it: docker restart id-of-web-1
+    ");
+    let listed = environment.run(&["sync"]);
+    assert_eq!(listed.code, 1);
+    assert!(
+        listed.stdout.contains("is of another version"),
+        "{}",
+        listed.stdout
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_login_is_told_with_what_to_do() {
     let environment = followed();
     know(&environment, |state| {

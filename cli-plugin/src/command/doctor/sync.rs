@@ -30,9 +30,11 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::ok("no container follows a login of this host")];
     }
     let running = watcher::is_running(uid);
-    let states = needed.iter().filter_map(LoginFolder::state);
     let mut found = vec![watching(patient, running.as_ref())];
-    found.extend(states.filter_map(|state| trouble(patient, &state)));
+    found.extend(needed.iter().filter_map(|login| match login.state() {
+        Some(state) => trouble(patient, &state),
+        None => Some(unknown(login)),
+    }));
     found.extend(session_end(logins.path(), uid));
     found
 }
@@ -50,6 +52,18 @@ fn watching(patient: &Patient, running: Option<&WatcherInfo>) -> Finding {
     };
     let since = span::from_now(*since, patient.now);
     Finding::ok(format!("kept up to date by process {pid}, started {since}"))
+}
+
+/// A login of which another version has written down what is known.
+fn unknown(login: &LoginFolder) -> Finding {
+    let leases = login.leases();
+    let ids = leases.iter().map(|lease| lease.container.as_str());
+    let ids = ids.collect::<Vec<_>>().join(" ");
+    let says = "what is known of a login is of another version, so nothing keeps it up to date";
+    Finding::warning(
+        says,
+        format!("restart what follows it: docker restart {ids}"),
+    )
 }
 
 /// What keeps a login from being the host's, or from being renewed.

@@ -21,6 +21,9 @@ const UNKNOWN: &str = "-";
 pub(super) struct Listing {
     watcher: Option<Watcher>,
     logins: Vec<Entry>,
+    /// How many there are beside, of another version.
+    #[serde(skip)]
+    unknown: usize,
     #[serde(skip)]
     now: SystemTime,
 }
@@ -68,20 +71,22 @@ impl Listing {
             since: Timestamp::try_from(info.since).ok(),
             version: info.version,
         });
-        let logins = logins.all().into_iter();
-        let logins = logins.filter_map(|folder| Some(Entry::of(folder.state()?, &folder)));
+        let folders = logins.all();
+        let logins = folders.iter();
+        let logins = logins.filter_map(|folder| Some(Entry::of(folder.state()?, folder)));
+        let logins: Vec<_> = logins.collect();
         Self {
             watcher,
-            logins: logins.collect(),
+            unknown: folders.len() - logins.len(),
+            logins,
             now,
         }
     }
 
     /// Whether a login is not as it should be.
     pub(super) fn has_trouble(&self) -> bool {
-        self.logins
-            .iter()
-            .any(|entry| entry.trouble(self.now).is_some())
+        let mut logins = self.logins.iter();
+        self.unknown > 0 || logins.any(|entry| entry.trouble(self.now).is_some())
     }
 }
 
@@ -166,12 +171,15 @@ impl Display for Listing {
                 let since = since.unwrap_or_default();
                 writeln!(f, "watching: process {}{since}", watcher.pid)?;
             }
-            None if self.logins.is_empty() => {
+            None if self.logins.is_empty() && self.unknown == 0 => {
                 return writeln!(f, "no container follows a login of this host");
             }
             None => writeln!(f, "nothing keeps them up to date")?,
         }
-        if self.logins.is_empty() {
+        if self.unknown > 0 {
+            let what = "what is known of a login is of another version, and not kept up to date";
+            writeln!(f, "{what}; see docker jackin doctor")?;
+        } else if self.logins.is_empty() {
             return writeln!(f, "no container follows a login of this host");
         }
         self.table().fmt(f)?;
