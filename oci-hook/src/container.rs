@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::file;
 use crate::kept::{self, Kept};
 use crate::record::Record;
+use crate::served::Served;
 use crate::ticket::to_wiped_json;
 
 const MARKER: &str = "marker.json";
@@ -34,7 +35,7 @@ const PROCESS_PREFIX: &str = "process-";
 const MAX_MARKER: u64 = 64 << 10;
 const MAX_RECORD: u64 = 8 << 20;
 const MAX_MESSAGE: usize = 16 << 10;
-const MAX_SERVED: u64 = 64;
+const MAX_SERVED: u64 = 4096;
 
 /// Why what we keep cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -330,17 +331,18 @@ impl Container {
         Ok(())
     }
 
-    /// Whether this process of its was served already. One container may have
-    /// several hooks of ours, from a hooks folder and from a device.
-    pub fn has_served(&self, init: &str) -> Result<bool, Error> {
-        let served = self.read(SERVED, MAX_SERVED)?;
-        Ok(served.is_some_and(|served| **served == *init.as_bytes()))
+    /// The process of its that was served last, if that is this one.
+    pub fn served(&self, init: &Served) -> Result<Option<Served>, Error> {
+        let bytes = self.read(SERVED, MAX_SERVED)?;
+        let served = bytes.and_then(|bytes| serde_json::from_slice::<Served>(&bytes).ok());
+        Ok(served.filter(|served| served.is_process(init)))
     }
 
     /// Says which process of its was served last.
-    pub fn mark_served(&self, init: &str) -> Result<(), Error> {
-        file::replace(&self.folder, SERVED, init.as_bytes())
-            .map_err(|error| system("write", &self.path.join(SERVED), error))
+    pub fn mark_served(&self, served: &Served) -> Result<(), Error> {
+        let unwritable = |error: io::Error| system("write", &self.path.join(SERVED), error);
+        let bytes = serde_json::to_vec(served).map_err(|error| unwritable(error.into()))?;
+        file::replace(&self.folder, SERVED, &bytes).map_err(unwritable)
     }
 
     /// Leaves word of why the hook failed, for the wrapper that waits.

@@ -35,10 +35,22 @@ fn a_process_is_served_once_and_a_later_one_again() {
     let fd = std::fs::File::open(folder.path()).unwrap().into();
     let id = ContainerId::try_from(OsString::from("c1")).unwrap();
     let container = Container::in_folder(id, fd, folder.path().to_owned());
-    assert!(!container.has_served("4711 100").unwrap());
-    container.mark_served("4711 100").unwrap();
-    assert!(container.has_served("4711 100").unwrap());
-    assert!(!container.has_served("4711 2000").unwrap());
+    let own = Served::of(std::process::id().cast_signed()).unwrap();
+    let mut later = std::process::Command::new("cat")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let other = Served::of(later.id().cast_signed()).unwrap();
+    drop(later.stdin.take());
+    later.wait().unwrap();
+    assert_eq!(container.served(&own).unwrap(), None);
+    container.mark_served(&own).unwrap();
+    assert_eq!(container.served(&own).unwrap().as_ref(), Some(&own));
+    assert_eq!(container.served(&other).unwrap(), None);
+    // What a version wrote that did not know of the namespace.
+    let former = crate::process::named(std::process::id().cast_signed()).unwrap();
+    std::fs::write(folder.path().join(SERVED), former).unwrap();
+    assert_eq!(container.served(&own).unwrap(), None);
 }
 
 #[test]

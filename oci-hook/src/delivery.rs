@@ -29,7 +29,7 @@ use crate::standing::Standing;
 use crate::tmpfs::{MOUNT_POINT, Tmpfs, file_name};
 use crate::trouble::{self, Trouble};
 
-pub use again::redeliver;
+pub use again::{redeliver, refuse_unserved};
 use live::Live;
 
 /// Why a delivery failed.
@@ -50,6 +50,12 @@ pub enum Error {
     /// It is not the process that the container was served as.
     #[error("process {0} is none that was given a login at its start; restart the container")]
     NotServed(i32),
+    /// It may mount where it is now.
+    #[error(
+        "process {0} has left the user namespace that the container was started in, and could \
+         change there what other containers follow; restart the container"
+    )]
+    Left(i32),
     /// What is kept for the container cannot be reached.
     #[error(transparent)]
     Container(#[from] container::Error),
@@ -118,10 +124,12 @@ impl Target {
 
     /// Whether the container could change what one of our users publishes: it
     /// may mount, and so make a mount of its writable, and that user is one of
-    /// its own. Whose root is the machine's has other ways to do that.
-    fn may_change_what_is_of(&self, uid: u32, standing: Standing) -> bool {
+    /// its own, or, once it runs, has become so in a namespace that it made. Whose
+    /// root is the machine's has other ways to do that.
+    fn may_change_what_is_of(&self, uid: u32, standing: Standing, phase: Phase) -> bool {
         let machines_root = standing == Standing::Root && self.users.root.uid.is_root();
-        self.may_mount && !machines_root && self.ids.has_user(uid)
+        let has_user = phase == Phase::Running || self.ids.has_user(uid);
+        self.may_mount && !machines_root && has_user
     }
 
     fn recipient(&self, rootfs: &Rootfs) -> Result<Recipient, recipient::Error> {
@@ -134,6 +142,15 @@ impl Target {
             home: recipient::home_of_process(rootfs, self.uid_inside, home, &self.cwd)?,
         })
     }
+}
+
+/// How far a container has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing of the image has run in it yet.
+    Starting,
+    /// It has done what it likes.
+    Running,
 }
 
 /// Where a record has something to do: first its payload's files, then what
@@ -163,7 +180,7 @@ pub fn deliver(
     container: &Container,
 ) -> Result<Delivered, Error> {
     let payload = &record.payload;
-    let mut live = Live::open(record, target, pid);
+    let mut live = Live::open(record, target, pid, Phase::Starting);
     let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
     MountNamespace::of(pid)?.enter()?;
     let (rootfs, home) = rootfs_of(&target.rootfs, target, tmpfs.as_ref(), payload)?;

@@ -78,13 +78,21 @@ fn who_may_mount_in_a_user_namespace_of_the_owners_follows_nothing_of_theirs() {
     };
     let rootless = Standing::Rootless { uid: 1000 };
     let mut mounts = target(json!({"bounding": ["CAP_CHOWN", "CAP_SYS_ADMIN"], "ambient": null}));
-    assert!(mounts.may_change_what_is_of(0, rootless));
-    assert!(!mounts.may_change_what_is_of(1000, Standing::Root));
+    let starting = Phase::Starting;
+    assert!(mounts.may_change_what_is_of(0, rootless, starting));
+    assert!(!mounts.may_change_what_is_of(1000, Standing::Root, starting));
     // With users of its own, of whom the owner is one.
     mounts.users.root.uid = Uid::from_raw(1000);
-    assert!(mounts.may_change_what_is_of(1000, Standing::Root));
+    assert!(mounts.may_change_what_is_of(1000, Standing::Root, starting));
+    // Of whom it made one its own since.
+    mounts.ids = Ids::without_users();
+    assert!(!mounts.may_change_what_is_of(1000, Standing::Root, starting));
+    assert!(mounts.may_change_what_is_of(1000, Standing::Root, Phase::Running));
+    mounts.users.root.uid = Uid::ROOT;
+    assert!(!mounts.may_change_what_is_of(1000, Standing::Root, Phase::Running));
     for capabilities in [json!({"bounding": ["CAP_CHOWN"]}), json!({}), json!(null)] {
         let plain = target(capabilities);
-        assert!(!plain.may_change_what_is_of(0, rootless));
+        assert!(!plain.may_change_what_is_of(0, rootless, starting));
+        assert!(!plain.may_change_what_is_of(0, rootless, Phase::Running));
     }
 }

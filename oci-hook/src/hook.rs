@@ -15,11 +15,12 @@ use crate::container::{self, Container};
 use crate::delivery::{self, Target};
 use crate::payload::VariableName;
 use crate::record::{Record, Surplus};
+use crate::served::Served;
 use crate::spec::{self, Spec};
 use crate::state::{self, State};
 use crate::store::Store;
 use crate::ticket::{HANDLE_ANNOTATION, HANDLE_VARIABLE};
-use crate::{admission, config, file, process};
+use crate::{admission, config, file};
 
 /// The most memory that the hook may take, in bytes: it counts for no limit of
 /// the container's, whose files decide how much is needed. The worst that is
@@ -162,18 +163,18 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let bytes = read_config(&state.bundle.join("config.json"))?;
     let spec = Spec::from_json(&bytes)?;
     let target = Target::of(&spec, &state.bundle, &record, pid)?;
+    let init = init(pid)?;
     let delivered = delivery::deliver(pid, &target, &record, container)?;
     if !delivered.warnings.is_empty() {
         container.write_warnings(&delivered.warnings)?;
     }
     keep_surplus(container, &mut record, delivered.left)?;
-    Ok(container.mark_served(&init(pid)?)?)
+    Ok(container.mark_served(&init)?)
 }
 
-/// A container's process, by a name that no later one has.
-fn init(pid: i32) -> Result<String, Error> {
-    process::named(pid)
-        .map_err(|error| Error::Precaution("read about the container's process", error))
+/// A container's process, told from any later one.
+fn init(pid: i32) -> Result<Served, Error> {
+    Served::of(pid).map_err(|error| Error::Precaution("read about the container's process", error))
 }
 
 /// Keeps in mind what could not be taken out of the container's files.

@@ -35,6 +35,12 @@ impl IdMap {
         Self::read(pid, "gid_map")
     }
 
+    /// A map of no ids.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
     fn read(pid: i32, name: &str) -> io::Result<Self> {
         let path = format!("/proc/{pid}/{name}");
         let bytes = file::read_path(Path::new(&path), MAX_SIZE)?;

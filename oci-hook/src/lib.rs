@@ -37,6 +37,7 @@ pub mod rootfs;
 pub mod runtime;
 pub mod secret;
 pub mod seed;
+pub mod served;
 pub mod spec;
 pub mod spot;
 pub mod standing;

@@ -94,6 +94,15 @@ impl Ids {
         self.users.has(uid)
     }
 
+    /// Those of a namespace with no users.
+    #[cfg(test)]
+    pub fn without_users() -> Self {
+        Self {
+            users: IdMap::none(),
+            groups: IdMap::none(),
+        }
+    }
+
     fn uid(&self, id: u32) -> Result<Uid, Error> {
         let outside = self.users.outside(id).map(Uid::from_raw);
         outside.ok_or(Error::Unmapped(id))

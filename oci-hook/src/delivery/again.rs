@@ -15,12 +15,13 @@ use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{chdir, fchdir};
 
 use super::live::Live;
-use super::{Error, MountNamespace, Target, failed, mount, rootfs_of, secret_files, spots};
+use super::{Error, MountNamespace, Phase, Target, failed, mount, rootfs_of, secret_files, spots};
 use crate::container::Container;
 use crate::mounts::Mounts;
 use crate::process;
 use crate::record::Record;
 use crate::rootfs::Rootfs;
+use crate::served::Served;
 
 /// Delivers a record's secret files to the running container whose init has this
 /// pid, in the place of those that lie on the file system `former`, and gives
@@ -41,14 +42,9 @@ pub fn redeliver(
     former: Option<u64>,
 ) -> Result<Vec<String>, Error> {
     let payload = &record.payload;
-    let mut live = Live::open(record, target, pid);
+    let namespace = served(pid, container)?;
+    let mut live = Live::open(record, target, pid, Phase::Running);
     let tmpfs = secret_files::make(&target.users.user, payload, container.kept(), &mut live)?;
-    let namespace = MountNamespace::of(pid)?;
-    // Now that all is open that its pid says: the pid is still that process's.
-    let name = process::named(pid).map_err(failed("read about the container's process"))?;
-    if !container.has_served(&name)? {
-        return Err(Error::NotServed(pid));
-    }
     namespace.enter()?;
     let (rootfs, home) = rootfs_of(Path::new("/"), target, tmpfs.as_ref(), payload)?;
     if let Some(former) = former {
@@ -59,6 +55,29 @@ pub fn redeliver(
         mount(&rootfs, &tmpfs, &spots, payload)?;
     }
     Ok(live.lease_to(container.id()))
+}
+
+/// Refuses a process that is not the one that was served at its start, or not
+/// where it was then.
+///
+/// # Errors
+/// Nothing may be mounted in its mount namespace.
+pub fn refuse_unserved(pid: i32, container: &Container) -> Result<(), Error> {
+    served(pid, container).map(drop)
+}
+
+/// The mount namespace of the container's process as it was served at its start.
+///
+/// The user namespace is looked at after the mount namespace is open: a process
+/// leaves both at once, or the user namespace first.
+fn served(pid: i32, container: &Container) -> Result<MountNamespace, Error> {
+    let namespace = MountNamespace::of(pid)?;
+    let found = Served::of(pid).map_err(failed("read about the container's process"))?;
+    match container.served(&found)? {
+        Some(served) if served.is_where(&found) => Ok(namespace),
+        Some(_) => Err(Error::Left(pid)),
+        None => Err(Error::NotServed(pid)),
+    }
 }
 
 /// Takes off the mounts of a file system. One that cannot be reached by its

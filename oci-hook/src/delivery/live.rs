@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Target;
+use super::{Phase, Target};
 use crate::container::ContainerId;
 use crate::identity::Identity;
 use crate::payload::{CredentialFile, Delivery};
@@ -36,7 +36,7 @@ struct Followed<'a> {
 
 impl<'a> Live<'a> {
     /// Opens what is published of the logins that a record's files follow.
-    pub(super) fn open(record: &'a Record, target: &Target, pid: i32) -> Self {
+    pub(super) fn open(record: &'a Record, target: &Target, pid: i32, phase: Phase) -> Self {
         let mut live = Self {
             followed: Vec::new(),
             init: (pid, process::started(pid)),
@@ -44,7 +44,7 @@ impl<'a> Live<'a> {
         };
         for (at, file) in record.payload.files.iter().enumerate() {
             if let Delivery::Live { login, .. } = &file.delivery {
-                match open(record.origin.owner(), target, login) {
+                match open(record.origin.owner(), target, phase, login) {
                     Ok(publication) => live.followed.push(Followed {
                         at,
                         file,
@@ -121,11 +121,11 @@ impl<'a> Live<'a> {
     }
 }
 
-fn open(owner: u32, target: &Target, login: &LoginId) -> Result<Publication, String> {
+fn open(owner: u32, target: &Target, phase: Phase, login: &LoginId) -> Result<Publication, String> {
     let standing = Standing::of_this_process()
         .map_err(|error| format!("failed to read /proc/self/uid_map: {error}"))?;
     let seen = standing.seen(owner);
-    if seen.is_some_and(|owner| target.may_change_what_is_of(owner, standing)) {
+    if seen.is_some_and(|owner| target.may_change_what_is_of(owner, standing, phase)) {
         let reason = "it may mount (CAP_SYS_ADMIN), and could change what others follow";
         return Err(reason.to_owned());
     }

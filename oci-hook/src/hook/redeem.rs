@@ -110,8 +110,10 @@ fn admit(applicant: &Applicant<'_>, grounds: &Grounds, pid: i32, log: &Log) -> R
     let init = super::init(pid)?;
     let store = Store::open_or_create()?;
     if let Some(container) = store.find_in(applicant.root, applicant.id)?
-        && container.has_served(&init)?
+        && container.served(&init)?.is_some()
     {
+        // One container may have several hooks of ours, from a hooks folder and
+        // from a device.
         return Ok(());
     }
     let standing = Standing::of_this_process()

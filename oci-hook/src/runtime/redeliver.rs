@@ -12,8 +12,10 @@ use super::low_level::LowLevel;
 use super::{create, keep, low_level, resolver};
 use crate::config::Config;
 use crate::container::{self, Container};
+use crate::delivery;
 use crate::raw;
 use crate::record::Record;
+use crate::state::{self, State};
 
 /// How long the hook may take. A file system of the container's may answer when
 /// it likes.
@@ -31,6 +33,12 @@ pub enum Error {
     /// The low-level runtime does not tell of the container.
     #[error(transparent)]
     LowLevel(#[from] low_level::Error),
+    /// The low-level runtime tells of no process.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// The container's process must not be given it.
+    #[error(transparent)]
+    Delivery(#[from] delivery::Error),
     /// The hook said why it could not deliver.
     #[error("{0}")]
     Hook(String),
@@ -69,6 +77,7 @@ fn redeliver(
 ) -> Result<Vec<String>, Error> {
     container.lock()?;
     let state = low_level.state(arguments, container.id().as_str())?;
+    delivery::refuse_unserved(State::from_json(&state)?.init()?, container)?;
     keep::take_over(container, &mut record, log);
     resolver::renew(&mut record, config.resolver.as_deref(), log)?;
     // The files are known by their numbers in the former payload, so they are

@@ -19,13 +19,20 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::owner::Owner;
-use super::{has, sleeping};
+use super::{has, sleeping, start};
 use crate::kept::{RENEW, RESTART, docker, kept_mounts};
 use crate::lab::{on_each_rig, on_newest_engine};
 use crate::restart::Resolver;
 
 pub(super) fn trials() -> Vec<Trial> {
-    on_each_rig("live::e44_a_login_is_delivered_again", delivered_again)
+    [
+        on_each_rig("live::e44_a_login_is_delivered_again", delivered_again),
+        // An older engine's crun cannot even exec there.
+        on_newest_engine("live::e56_who_left_gets_no_login_again", left),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Those that change the engine's side's own settings.
@@ -90,6 +97,42 @@ fn delivered_again(rig: &Rig) -> Result<()> {
     let outcome = plain.exec(&[REDELIVER])?;
     ensure!(outcome.text().contains("o such file"), "{outcome:?}");
     Ok(())
+}
+
+/// The first process of a container goes where it may mount, and where nothing
+/// that is mounted then is locked.
+fn left(rig: &Rig) -> Result<()> {
+    let login = Canary::new()?;
+    let owner = Owner::new(Path::new("/"), USER, &login)?;
+    let name = unique("left");
+    let unconfined = ["seccomp=unconfined", "apparmor=unconfined"];
+    let mut words = vec!["-d", "--name", &name];
+    for option in unconfined {
+        words.extend(["--security-opt", option]);
+    }
+    words.extend([BASE, "unshare", "-Umr", "sleep", "1000"]);
+    start(rig, &owner, None, &words)?.success()?;
+    let container = rig.adopt(name);
+    // Until it is there.
+    container.shell("until grep -q '^ *0 *0 *1$' /proc/1/uid_map; do sleep 0.1; done")?;
+    has(&container, &login)?;
+    let mounts = || container.shell("sort /proc/1/mountinfo");
+    let before = mounts()?;
+    let outcome = container.exec(&[REDELIVER])?;
+    ensure!(!is_done(&outcome), "{outcome:?}");
+    let told = outcome.text();
+    ensure!(
+        told.contains("has left the user namespace") && told.contains("restart the container"),
+        "{outcome:?}"
+    );
+    ensure!(mounts()? == before, "{before}, and then {}", mounts()?);
+    has(&container, &login)?;
+    ensure!(
+        kept_mounts(rig, &container.id()?)? == 1,
+        "what it wrote is gone"
+    );
+    docker(rig, &container, &[RESTART])?;
+    has(&container, &login)
 }
 
 /// What the container wrote is asked with, the answer is what it gets, and
