@@ -6,6 +6,7 @@
 //! `wanted/`, with a file for each container that may still come.
 
 mod account;
+mod asked;
 mod attempt;
 mod background;
 mod dialogue;
@@ -27,6 +28,7 @@ use jackin_oci_hook::published::LoginId;
 use jackin_oci_hook::secret::Secret;
 use sha2::{Digest, Sha256};
 
+pub use asked::Asked;
 pub use attempt::{Attempt, renew_in_time};
 pub use logins::{Lock, LoginFolder, Logins};
 pub use state::{Machine, Published, Renewal, State, Trouble, from_millis, millis};

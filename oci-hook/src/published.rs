@@ -14,7 +14,12 @@
 //!   the container's id. The engine's side writes it as the owner.
 //!
 //! What else lies there is the user's side's alone.
+//!
+//! Beside `logins/` lies `asked/` (0700), with an empty file (0600) for each
+//! container whose owner asks for its login to be delivered again ([`REDELIVER`]),
+//! by the container's id. The engine's side removes it as the owner.
 
+pub mod asked;
 pub mod folder;
 pub mod lease;
 
@@ -34,9 +39,14 @@ pub const FILE: &str = "login";
 /// The folder of a login with the leases of the containers that follow it.
 pub const LEASES: &str = "leases";
 
+/// The folder beside [`LOGINS`] with a file for each container whose login its
+/// owner asks for.
+pub const ASKED: &str = "asked";
+
 /// What a container is asked to run (`docker exec`) to be given its login again
 /// while it runs. It is no program: the wrapper takes it for the request it is,
-/// and answers by failing, since there is nothing to run.
+/// where the login's owner left word of it in [`ASKED`], and answers by failing,
+/// since there is nothing to run.
 pub const REDELIVER: &str = "/.docker-jackin/sync";
 
 /// How the wrapper's error begins when that was done, behind its own name.

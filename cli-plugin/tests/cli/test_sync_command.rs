@@ -346,11 +346,14 @@ fn a_container_that_cannot_follow_gets_its_login_again() {
     assert_snapshot!(outcome.stderr, @r"
     docker-jackin: the login of failed was not delivered again: no disk
       deliver it by a restart: docker restart failed
-    docker-jackin: the login of hook-only was not delivered again: its runtime is not docker-jackin's, or an older one
+    docker-jackin: the login of hook-only was not delivered again: its runtime is not docker-jackin's, or an older one, or its login is another user's
       deliver it by a restart: docker restart hook-only
-    docker-jackin: the login of odd was not delivered again: its runtime is not docker-jackin's, or an older one
+    docker-jackin: the login of odd was not delivered again: its runtime is not docker-jackin's, or an older one, or its login is another user's
       deliver it by a restart: docker restart odd
     ");
+    // The word that was left for the engine's side goes with the question.
+    let asked = environment.logins().with_file_name("asked");
+    assert_eq!(fs::read_dir(asked).unwrap().count(), 0);
     let stopped = Container::served("stopped", "x", "claude").state("exited");
     environment.engine().add(stopped);
     let outcome = environment.run(&["sync", "--now", "stopped"]);

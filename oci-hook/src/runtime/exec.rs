@@ -8,9 +8,10 @@ use super::low_level::LowLevel;
 use super::{Error, hide_memory};
 use crate::container::{Container, ContainerId};
 use crate::file;
-use crate::published::REDELIVER;
+use crate::published::{REDELIVER, asked};
 use crate::record::Record;
 use crate::spec::{self, Process};
+use crate::standing::Standing;
 use crate::store::Store;
 
 /// What an `exec` comes to.
@@ -18,7 +19,7 @@ use crate::store::Store;
 pub enum Exec {
     /// A process, which the low-level runtime starts.
     Pass(Arguments),
-    /// A request for the login ([`REDELIVER`]).
+    /// A request of its owner's for the login ([`REDELIVER`]).
     Redeliver {
         /// The call.
         arguments: Arguments,
@@ -61,6 +62,12 @@ pub fn prepare(arguments: Arguments, low_level: &LowLevel) -> Result<Exec, Error
         Err(source) => return Err(invalid(source)),
     };
     if program.as_deref() == Some(REDELIVER) {
+        // Without its owner's word it is what it looks like, and there is no
+        // such program.
+        let standing = Standing::of_this_process().map_err(Error::Standing)?;
+        if !asked::take(record.origin.owner(), standing, &id) {
+            return Ok(Exec::Pass(arguments));
+        }
         let served = Box::new((container, record));
         return Ok(Exec::Redeliver { arguments, served });
     }

@@ -161,7 +161,7 @@ fn follow_without_root(rig: &Rig) -> Result<()> {
         container.exec(&["sh", "-c", ATTACKS])?;
         has(&container, &login)?;
         owner.lease(&container.id()?)?;
-        again::ask(&container)?;
+        again::ask(&container, rig.owner())?;
         has(&container, &login)?;
     }
     Ok(())

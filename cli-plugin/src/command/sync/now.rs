@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::launch::Container;
 use crate::live::leases::may_live;
 use crate::live::renew::{self, Occasion};
-use crate::live::{LoginFolder, Logins, State, watcher};
+use crate::live::{Asked, LoginFolder, Logins, State, watcher};
 use crate::plugin::global_flags::GlobalFlags;
 use crate::terminal;
 
@@ -50,7 +50,7 @@ pub(super) fn run(
         }
     }
     for (container, engine) in found.iter().zip(engine.iter().cycle()) {
-        match see_to(container, &logins, engine) {
+        match see_to(container, &logins, engine, host.uid()) {
             Ok(line) => screen::say(&line),
             Err(failure) => {
                 terminal::show_failure(&failure);
@@ -121,7 +121,12 @@ fn has_ended(state: &State) -> bool {
 }
 
 /// Sees to it that a container has the logins of today; how it has.
-fn see_to(container: &Container, logins: &Logins, engine: &Engine) -> Result<String, Failure> {
+fn see_to(
+    container: &Container,
+    logins: &Logins,
+    engine: &Engine,
+    uid: u32,
+) -> Result<String, Failure> {
     let name = &container.name;
     let agents = forwarded(container);
     if !agents.is_empty() && agents.iter().all(|agent| follows(container, agent, logins)) {
@@ -133,7 +138,10 @@ fn see_to(container: &Container, logins: &Logins, engine: &Engine) -> Result<Str
         Failure::new(Kind::Engine, message)
             .hint(format!("deliver it by a restart: docker restart {name}"))
     };
-    let answer = engine.refusal(&container.id, REDELIVER)?;
+    let asked = Asked::leave(uid, &container.id)?;
+    let answer = engine.refusal(&container.id, REDELIVER);
+    drop(asked);
+    let answer = answer?;
     match Answer::of(answer.as_deref().unwrap_or_default()) {
         Answer::Done(warnings) => {
             for warning in warnings {
@@ -143,7 +151,8 @@ fn see_to(container: &Container, logins: &Logins, engine: &Engine) -> Result<Str
         }
         Answer::Failed(why) => Err(failed(why)),
         Answer::Unknown => Err(failed(
-            "its runtime is not docker-jackin's, or an older one".to_owned(),
+            "its runtime is not docker-jackin's, or an older one, or its login is another user's"
+                .to_owned(),
         )),
     }
 }

@@ -18,7 +18,7 @@ use libtest_mimic::Trial;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::owner::Owner;
+use super::owner::{Owner, leave_word};
 use super::{has, sleeping, start};
 use crate::kept::{RENEW, RESTART, docker, kept_mounts};
 use crate::lab::{on_each_rig, on_newest_engine};
@@ -46,10 +46,18 @@ pub(super) fn is_done(outcome: &Outcome) -> bool {
     outcome.code != 0 && outcome.text().contains(&answer)
 }
 
-pub(super) fn ask(container: &Container) -> Result<()> {
-    let outcome = container.exec(&[REDELIVER])?;
+/// Asks as user `uid`, whose login it is.
+pub(super) fn ask(container: &Container, uid: u32) -> Result<()> {
+    let outcome = try_to_ask(container, uid)?;
     ensure!(is_done(&outcome), "{outcome:?}");
     Ok(())
+}
+
+fn try_to_ask(container: &Container, uid: u32) -> Result<Outcome> {
+    let word = leave_word(Path::new("/"), uid, &container.id()?)?;
+    let outcome = container.exec(&[REDELIVER])?;
+    ensure!(!word.exists(), "the word still counts");
+    Ok(outcome)
 }
 
 /// How many mounts of ours a container has.
@@ -74,7 +82,7 @@ fn delivered_again(rig: &Rig) -> Result<()> {
     for container in containers.iter().chain([&copied]) {
         let id = container.id()?;
         let login = Canary::new()?;
-        ask(container)?;
+        ask(container, USER)?;
         owner.publish(&login)?;
         let script = "cat ~root/.agent/login 2>/dev/null || cat /home/dev/.agent/login";
         let seen = container.shell(script)?;
@@ -87,7 +95,7 @@ fn delivered_again(rig: &Rig) -> Result<()> {
     }
     let [first, ..] = &containers;
     docker(rig, first, &[RESTART])?;
-    ask(first)?;
+    ask(first, USER)?;
     // Elsewhere it is the low-level runtime that says that there is no such file.
     let plain = unique("plain");
     let run = ["run", "-d", "--name", &plain, "--runtime", rig.wrapper];
@@ -118,7 +126,7 @@ fn left(rig: &Rig) -> Result<()> {
     has(&container, &login)?;
     let mounts = || container.shell("sort /proc/1/mountinfo");
     let before = mounts()?;
-    let outcome = container.exec(&[REDELIVER])?;
+    let outcome = try_to_ask(&container, USER)?;
     ensure!(!is_done(&outcome), "{outcome:?}");
     let told = outcome.text();
     ensure!(
@@ -157,7 +165,17 @@ fn resolved(rig: &Rig) -> Result<()> {
     let seen = || container.shell("cat ~/.agent/token");
 
     let resolver = Resolver::script("echo >&2 not today; exit 1")?;
+    // An image asks on its own, as its healthcheck.
     let outcome = container.exec(&[REDELIVER])?;
+    ensure!(outcome.text().contains("o such file"), "{outcome:?}");
+    ensure!(!outcome.text().contains("not today"), "{outcome:?}");
+    ensure!(seen()? == renewed, "it lost its own");
+    // Another user asks, whose login it is not.
+    let word = leave_word(Path::new("/"), USER, &container.id()?)?;
+    let outcome = container.exec(&[REDELIVER])?;
+    fs::remove_file(word)?;
+    ensure!(outcome.text().contains("o such file"), "{outcome:?}");
+    let outcome = try_to_ask(&container, 0)?;
     ensure!(!is_done(&outcome), "{outcome:?}");
     ensure!(outcome.text().contains("not today"), "{outcome:?}");
     ensure!(seen()? == renewed, "it lost its own");
@@ -173,7 +191,7 @@ fn resolved(rig: &Rig) -> Result<()> {
     fs::write(&answer, text.to_string())?;
     let script = format!("cat >{}; cat {}", question.display(), answer.display());
     let resolver = Resolver::script(&script)?;
-    ask(&container)?;
+    ask(&container, 0)?;
     let asked = fs::read_to_string(&question)?;
     ensure!(asked.contains(&renewed), "asked without its own");
     ensure!(seen()? == next.text(), "{:?}", seen()?);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jackin_oci_hook::payload::{CredentialFile, Delivery, Payload};
-use jackin_oci_hook::published::{FILE, LEASES, LOGINS, Lease, LoginId, PUBLISHED};
+use jackin_oci_hook::published::{ASKED, FILE, LEASES, LOGINS, Lease, LoginId, PUBLISHED};
 use jackin_oci_hook::secret::Secret;
 use jackin_tests::canary::Canary;
 use jackin_tests::staging;
@@ -99,6 +99,23 @@ impl Owner {
         let bytes = fs::read(&file).with_context(|| format!("no {}", file.display()))?;
         Ok(serde_json::from_slice(&bytes)?)
     }
+}
+
+/// Leaves word, as `docker jackin sync --now` does, that user `uid` of a machine
+/// whose root file system is at `root` asks for a container's login.
+pub(crate) fn leave_word(root: &Path, uid: u32, container: &str) -> Result<PathBuf> {
+    let handle = staging::ticket(uid, Payload::default())?.handle();
+    let tickets = staging::place_on(root, &handle)?;
+    let tickets = tickets.parent().context("no folder")?;
+    let folder = tickets.with_file_name(ASKED);
+    fs::create_dir_all(&folder)?;
+    let word = folder.join(container);
+    fs::write(&word, "")?;
+    for (path, mode) in [(&folder, 0o700), (&word, 0o600)] {
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        chown(path, Some(uid), Some(uid))?;
+    }
+    Ok(word)
 }
 
 impl Drop for Owner {

@@ -11,7 +11,7 @@ use jackin_tests::sandbox::USER;
 use jackin_tests::staging;
 use libtest_mimic::Trial;
 
-use super::owner::Owner;
+use super::owner::{Owner, leave_word};
 use super::{ATTACKS, again};
 use crate::lab::{lab, named};
 
@@ -73,6 +73,7 @@ fn follow(podman: &Podman, cases: &[&[&str]]) -> Result<()> {
         // Another folder, for which the container must be asked.
         fs::remove_dir_all(owner.login())?;
         owner.begin(&login)?;
+        leave_word(&podman.machine.path("/")?, USER, &container.id()?)?;
         let outcome = podman.try_podman(&["exec", &container.name, REDELIVER])?;
         ensure!(again::is_done(&outcome), "{flags:?}: {outcome:?}");
         let seen = container.shell("cat ~/.agent/login")?;
