@@ -38,6 +38,7 @@ help:
 	@echo 'make demo       the real claude, logged in, in a container'
 	@echo 'make test       all tests; as root, and engines included'
 	@echo 'make lint       format, clippy, dependencies of the root side'
+	@echo 'make soak       one login through 50 rotations in eight containers'
 	@echo 'make bench      what the wrapper and the plugin cost'
 
 build: build-engine
