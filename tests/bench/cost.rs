@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use jackin_oci_hook::container::ContainerId;
 use jackin_oci_hook::payload::Payload;
 use jackin_oci_hook::store::Store;
@@ -101,7 +101,11 @@ fn docker(engine: &Arc<Engine>) -> Result<()> {
     let Some(rig) = rigs.first() else {
         return Ok(());
     };
-    let home = configuration()?;
+    let home = configuration("bench", TOKEN)?;
+    let (copied, followed) = (
+        configuration("bench-copy", "sync_refresh = \"copy\"\n")?,
+        configuration("bench-live", "")?,
+    );
     let plain = |runtime: &str| {
         let mut client = engine.client();
         client.args(["run", "--rm", "--runtime", runtime, BASE, "true"]);
@@ -113,9 +117,10 @@ fn docker(engine: &Arc<Engine>) -> Result<()> {
         client.args(["--rm", BASE, "true"]);
         Ok(client)
     };
-    let jackin = || {
+    let jackin = |home: &Path| {
         let mut client = engine.client();
-        client.env("DOCKER_CONFIG", &home);
+        client.env("HOME", home);
+        client.env("DOCKER_CONFIG", home.join(".docker"));
         client.args(["jackin", "run", "agent", "--rm", "--", "true"]);
         Ok(client)
     };
@@ -128,7 +133,15 @@ fn docker(engine: &Arc<Engine>) -> Result<()> {
                 Box::new(|| plain(rig.wrapper)),
             ),
             ("docker run: wrapper, ticket, hook", Box::new(served)),
-            ("docker jackin run", Box::new(jackin)),
+            ("docker jackin run: a token", Box::new(|| jackin(&home))),
+            (
+                "docker jackin run: a copied login",
+                Box::new(|| jackin(&copied)),
+            ),
+            (
+                "docker jackin run: a followed login",
+                Box::new(|| jackin(&followed)),
+            ),
         ],
     )
 }
@@ -222,18 +235,30 @@ fn payload() -> Result<Payload> {
     Ok(payload)
 }
 
-fn configuration() -> Result<PathBuf> {
-    let home = Sandbox::memory().join("bench-config");
-    let file = home.join("jackin/config.toml");
-    fs::create_dir_all(home.join("jackin"))?;
-    fs::write(
-        &file,
-        format!(
-            "[claude]\nauth_forward = \"oauth_token\"\noauth_token = \"{}\"\n\
-             [roles.agent]\nimage = \"{BASE}\"\nagents = [\"claude\"]\n",
-            Canary::new()?.oauth_token()
+/// What a role's agent is logged in by that has a token of its own.
+const TOKEN: &str = "auth_forward = \"oauth_token\"\noauth_token = \"sk-ant-oat01-bench\"\n";
+
+/// A home with a login and a role, whose Claude is configured so.
+fn configuration(name: &str, claude: &str) -> Result<PathBuf> {
+    let home = Sandbox::memory().join(name);
+    let config = home.join(".docker/jackin/config.toml");
+    let login = home.join(".claude/.credentials.json");
+    for (file, text) in [
+        (
+            config,
+            format!("[claude]\n{claude}[roles.agent]\nimage = \"{BASE}\"\nagents = [\"claude\"]\n"),
         ),
-    )?;
-    fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        (
+            login,
+            format!(
+                r#"{{"claudeAiOauth":{{"accessToken":"{}","expiresAt":4102444800000}}}}"#,
+                Canary::new()?.oauth_token()
+            ),
+        ),
+    ] {
+        fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+        fs::write(&file, text)?;
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+    }
     Ok(home)
 }
