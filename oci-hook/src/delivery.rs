@@ -82,6 +82,8 @@ pub struct Target {
     /// The id of its user as the container has it.
     uid_inside: u32,
     may_mount: bool,
+    /// Whether its process has a label of `SELinux`'s.
+    labelled: bool,
     cwd: PathBuf,
     home: Option<PathBuf>,
     /// The folders that the process's variables name, for the [`places`] in
@@ -116,10 +118,23 @@ impl Target {
             ids,
             uid_inside: user.uid,
             may_mount: process.may_mount()?,
+            labelled: process.is_labelled()?,
             cwd: process.cwd()?,
             home: folder("HOME")?,
             moved: moved.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Why the container cannot follow what one of our users publishes, if that is
+    /// so.
+    fn cannot_follow(&self, uid: u32, standing: Standing, phase: Phase) -> Option<&'static str> {
+        if self.may_change_what_is_of(uid, standing, phase) {
+            return Some("it may mount (CAP_SYS_ADMIN), and could change what others follow");
+        }
+        // What is published keeps the label that the owner's folder gives it.
+        self.labelled.then_some(
+            "SELinux confines the container, which may not read what its owner publishes",
+        )
     }
 
     /// Whether the container could change what one of our users publishes: it

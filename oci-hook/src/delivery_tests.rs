@@ -96,3 +96,17 @@ fn who_may_mount_in_a_user_namespace_of_the_owners_follows_nothing_of_theirs() {
         assert!(!plain.may_change_what_is_of(0, rootless, Phase::Running));
     }
 }
+
+#[test]
+fn who_has_a_label_of_selinuxs_follows_nothing() {
+    let reason = |process: serde_json::Value| {
+        let spec = json!({"ociVersion": "1.2.0", "root": {"path": "rootfs"}, "process": process});
+        let target = target(&spec, &Payload::default()).unwrap();
+        target.cannot_follow(1000, Standing::Root, Phase::Starting)
+    };
+    let label = "system_u:system_r:container_t:s0:c1,c2";
+    let told = reason(json!({"cwd": "/", "selinuxLabel": label})).unwrap();
+    assert!(told.starts_with("SELinux confines"), "{told}");
+    assert_eq!(reason(json!({"cwd": "/", "selinuxLabel": ""})), None);
+    assert_eq!(reason(json!({"cwd": "/"})), None);
+}

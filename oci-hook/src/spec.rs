@@ -204,6 +204,12 @@ impl<'a> Process<'a> {
         Ok(bounding.is_some_and(|bounding| bounding.iter().any(|one| one == "CAP_SYS_ADMIN")))
     }
 
+    /// Whether `SELinux` confines it: the engine gives it a label.
+    pub fn is_labelled(&self) -> Result<bool, Invalid> {
+        let label: Option<String> = self.object.read("selinuxLabel")?;
+        Ok(label.is_some_and(|label| !label.is_empty()))
+    }
+
     /// Its working directory, `/` where none is named.
     pub fn cwd(&self) -> Result<PathBuf, Invalid> {
         Ok(self.object.read("cwd")?.unwrap_or_else(|| "/".into()))

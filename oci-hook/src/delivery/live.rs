@@ -125,8 +125,7 @@ fn open(owner: u32, target: &Target, phase: Phase, login: &LoginId) -> Result<Pu
     let standing = Standing::of_this_process()
         .map_err(|error| format!("failed to read /proc/self/uid_map: {error}"))?;
     let seen = standing.seen(owner);
-    if seen.is_some_and(|owner| target.may_change_what_is_of(owner, standing, phase)) {
-        let reason = "it may mount (CAP_SYS_ADMIN), and could change what others follow";
+    if let Some(reason) = seen.and_then(|owner| target.cannot_follow(owner, standing, phase)) {
         return Err(reason.to_owned());
     }
     Publication::open(owner, standing, login).map_err(|error| error.to_string())
