@@ -209,11 +209,15 @@ impl Rootfs {
     ///
     /// In a container that runs already, another may lie there by now. That is
     /// the container's own, too, but for what is mounted there: a volume, of
-    /// which the container's root need not be the owner, is left alone.
+    /// which the container's root need not be the owner, is left alone, and so is
+    /// what is not that root's, who made it.
     fn give_folder(&self, parent: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let made = fs::openat2(parent, name, flags, Mode::empty(), resolve)?;
+        if fs::fstat(&made)?.st_uid != self.users.root.uid.as_raw() {
+            return Err(Errno::ACCESS);
+        }
         let Identity { uid, gid, .. } = self.users.user;
         fs::fchown(&made, Some(uid), Some(gid))
     }

@@ -319,3 +319,14 @@ fn a_volume_that_is_mounted_over_a_new_folder_meanwhile_is_not_given_away() {
         .unwrap();
     assert_eq!(image.path("srv").metadata().unwrap().uid(), 1000);
 }
+
+#[test]
+fn what_the_containers_root_did_not_make_is_not_given_away() {
+    let image = Image::of(user(1000, 1000));
+    let parent: OwnedFd = std::fs::File::open(image.path("")).unwrap().into();
+    std::fs::create_dir(image.path("srv")).unwrap();
+    std::os::unix::fs::chown(image.path("srv"), Some(1001), None).unwrap();
+    let given = image.rootfs.give_folder(&parent, OsStr::new("srv"));
+    assert_eq!(given, Err(Errno::ACCESS));
+    assert_eq!(image.path("srv").metadata().unwrap().uid(), 1001);
+}
