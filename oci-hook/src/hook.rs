@@ -165,11 +165,14 @@ fn deliver(state: &State, container: &Container) -> Result<(), Error> {
     let target = Target::of(&spec, &state.bundle, &record, pid)?;
     let init = init(pid)?;
     let delivered = delivery::deliver(pid, &target, &record, container)?;
+    // The container has what it needs. That there is no room for a word about it
+    // is no reason to take that away: without the mark it gets no other login
+    // while it runs, and that is all.
     if !delivered.warnings.is_empty() {
-        container.write_warnings(&delivered.warnings)?;
+        let _ = container.write_warnings(&delivered.warnings);
     }
-    keep_surplus(container, &mut record, delivered.left)?;
-    Ok(container.mark_served(&init)?)
+    let _ = container.mark_served(&init);
+    keep_surplus(container, &mut record, delivered.left)
 }
 
 /// A container's process, told from any later one.

@@ -38,7 +38,8 @@ fn redeliver(state: &State, container: &Container, former: Option<u64>) -> Resul
     let target = Target::of(&spec, &state.bundle, &record, pid)?;
     let warnings = delivery::redeliver(pid, &target, &record, container, former)?;
     if !warnings.is_empty() {
-        container.write_warnings(&warnings)?;
+        // It is delivered, whether there is room for a word about it or not.
+        let _ = container.write_warnings(&warnings);
     }
     Ok(())
 }
