@@ -123,8 +123,16 @@ fn handle(name: &OsStr, arguments: Arguments, log: &Log) -> Result<ExitCode, Err
         Verb::Create | Verb::Run => create::start(&arguments, &low_level, &config, log),
         Verb::Exec => match exec::prepare(arguments, &low_level)? {
             Exec::Pass(arguments) => pass(&low_level, &arguments),
-            Exec::Redeliver { arguments, served } => Err(redeliver::answer(
-                *served, &arguments, &low_level, &config, log,
+            Exec::Redeliver {
+                arguments,
+                container,
+                origin,
+            } => Err(redeliver::answer(
+                (&container, &origin),
+                &arguments,
+                &low_level,
+                &config,
+                log,
             )),
         },
         Verb::Delete => {

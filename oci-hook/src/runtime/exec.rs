@@ -9,7 +9,7 @@ use super::{Error, hide_memory};
 use crate::container::{Container, ContainerId};
 use crate::file;
 use crate::published::{REDELIVER, asked};
-use crate::record::Record;
+use crate::record::Origin;
 use crate::spec::{self, Process};
 use crate::standing::Standing;
 use crate::store::Store;
@@ -24,7 +24,9 @@ pub enum Exec {
         /// The call.
         arguments: Arguments,
         /// The container.
-        served: Box<(Container, Record)>,
+        container: Container,
+        /// What it was served by when its owner was asked.
+        origin: Origin,
     },
 }
 
@@ -68,8 +70,11 @@ pub fn prepare(arguments: Arguments, low_level: &LowLevel) -> Result<Exec, Error
         if !asked::take(record.origin.owner(), standing, &id) {
             return Ok(Exec::Pass(arguments));
         }
-        let served = Box::new((container, record));
-        return Ok(Exec::Redeliver { arguments, served });
+        return Ok(Exec::Redeliver {
+            arguments,
+            container,
+            origin: record.origin,
+        });
     }
     let edited = process
         .edited(&record.payload, &record.configured)

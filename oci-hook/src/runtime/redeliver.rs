@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::container::{self, Container};
 use crate::delivery;
 use crate::raw;
-use crate::record::Record;
+use crate::record::Origin;
 use crate::state::{self, State};
 
 /// How long the hook may take. A file system of the container's may answer when
@@ -39,6 +39,9 @@ pub enum Error {
     /// The container's process must not be given it.
     #[error(transparent)]
     Delivery(#[from] delivery::Error),
+    /// The container is served by something else than a moment ago.
+    #[error("the container was started anew meanwhile; ask again")]
+    Changed,
     /// The hook said why it could not deliver.
     #[error("{0}")]
     Hook(String),
@@ -55,27 +58,31 @@ pub enum Error {
 /// Delivers a container's login again and gives the answer, which is an error in
 /// any case: there is no process to start.
 pub(super) fn answer(
-    (container, record): (Container, Record),
+    asked: (&Container, &Origin),
     arguments: &Arguments,
     low_level: &LowLevel,
     config: &Config,
     log: &Log,
 ) -> super::Error {
-    match redeliver(&container, record, arguments, low_level, config, log) {
+    match redeliver(asked, arguments, low_level, config, log) {
         Ok(warnings) => super::Error::Redelivered(warnings),
         Err(error) => error.into(),
     }
 }
 
 fn redeliver(
-    container: &Container,
-    mut record: Record,
+    (container, origin): (&Container, &Origin),
     arguments: &Arguments,
     low_level: &LowLevel,
     config: &Config,
     log: &Log,
 ) -> Result<Vec<String>, Error> {
     container.lock()?;
+    // Another process may have changed it before the lock was ours.
+    let record = container.record()?;
+    let Some(mut record) = record.filter(|record| record.origin == *origin) else {
+        return Err(Error::Changed);
+    };
     let state = low_level.state(arguments, container.id().as_str())?;
     delivery::refuse_unserved(State::from_json(&state)?.init()?, container)?;
     keep::take_over(container, &mut record, log);
