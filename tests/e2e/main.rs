@@ -71,6 +71,7 @@ fn test(arguments: &Arguments) -> anyhow::Result<bool> {
     let last = libtest_mimic::run(arguments, leak::last_trials());
     cri::stop()?;
     rootless::stop()?;
+    user::end_watchers();
     lab::stop()?;
     for failure in lab::failures() {
         eprintln!("failed: {failure}");

@@ -8,9 +8,12 @@ use std::process::Command;
 
 use anyhow::Result;
 use jackin_tests::command::{Outcome, bounded, run};
+use jackin_tests::processes;
 use jackin_tests::rig::{Rig, unique};
 use jackin_tests::sandbox::Sandbox;
 use jackin_tests::unhurried::unhurried;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// One person and their home folder.
 pub(crate) struct User {
@@ -127,5 +130,23 @@ impl User {
             }
         }
         Ok(())
+    }
+}
+
+/// Ends the watchers of all these users: one waits for a ticket that nobody
+/// redeemed for as long as that lasts.
+pub(crate) fn end_watchers() {
+    let homes = format!("HOME={}/", Sandbox::memory().join("homes").display());
+    for process in processes::all() {
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        let pid = process
+            .file_name()
+            .and_then(|name| name.to_str()?.parse().ok());
+        if let Some(pid) = pid
+            && variables.any(|one| one.starts_with(homes.as_bytes()))
+        {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
     }
 }
