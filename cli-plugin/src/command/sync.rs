@@ -51,7 +51,7 @@ It ends with 1 when a login is in trouble.";
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Keep logins up to date here, until stopped
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["format", "containers"])]
     foreground: bool,
     /// Renew logins and hand them on at once
     #[arg(long, conflicts_with_all = ["foreground", "format"])]

@@ -83,6 +83,8 @@ fn scenario_41b_a_container_goes_on_to_follow_a_host_that_has_logged_out() {
             let prepared = scene.start();
             assert_eq!(scene.follows(), followed, "{agent}");
             assert!(prepared.live.is_empty(), "there is nothing to publish");
+            let session = prepared.provided[0].session.as_ref();
+            assert_eq!(session.and_then(|one| one.follows.clone()), followed);
             assert_eq!(prepared.lines[0].outlook, Outlook::Doubtful);
         }
         scene.host_has(&login_of(agent, "again", 1));

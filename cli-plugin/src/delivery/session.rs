@@ -83,8 +83,9 @@ pub(super) fn login(
             }
         }
         (Found::Missing(_), None) => missing(chosen),
-        (Found::Missing(_), Some(own)) => {
+        (Found::Missing(origin), Some(own)) => {
             let mut login = kept(circumstances, chosen, &own, last.cloned());
+            login.session = own.session(origin, refresh);
             if own.followed.is_some() {
                 let log_in = agent.description().log_in;
                 let more = format!(", and there is none: log in with `{log_in}` on this host");
@@ -94,7 +95,11 @@ pub(super) fn login(
         }
         (Found::Unusable { origin, why }, own) => {
             let mut login = match own {
-                Some(own) => kept(circumstances, chosen, &own, last.cloned()),
+                Some(own) => {
+                    let mut login = kept(circumstances, chosen, &own, last.cloned());
+                    login.session = own.session(origin.clone(), refresh);
+                    login
+                }
                 None => unusable(chosen),
             };
             login.warnings.push(format!(
@@ -221,6 +226,18 @@ fn delivery(payload: &Payload, agent: Agent) -> Option<&Delivery> {
 }
 
 impl Own<'_> {
+    /// The host's session, where the container follows that though it is away.
+    fn session(&self, origin: Origin, refresh: ChosenRefresh) -> Option<Session> {
+        Some(Session {
+            origin,
+            ends: None,
+            refresh,
+            follows: Some(self.followed?.clone()),
+            renews: false,
+            account: None,
+        })
+    }
+
     /// Whether it came after the host's login. `last` is the fingerprint of
     /// what the host had when the container was started last.
     fn is_newer(&self, host: &Offer, last: Option<&str>) -> bool {

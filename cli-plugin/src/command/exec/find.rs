@@ -21,6 +21,10 @@ pub(in crate::command) fn container(
     host: &Host,
     word: &str,
 ) -> Result<Container, Failure> {
+    if word.is_empty() {
+        let message = "a container has a name, and none was given";
+        return Err(Failure::new(Kind::Usage, message).hint("see them: docker jackin ps"));
+    }
     let ours = containers_of(engine, host.uid(), SystemTime::now())?;
     if let Some(named) = ours.iter().find(|one| one.name == word) {
         return running(named.clone());

@@ -78,9 +78,8 @@ fn refresh(folder: &LoginFolder, logins: &Logins) -> Result<(), String> {
         return Ok(());
     };
     if state.published.is_some() && agent.description().renewal.is_some() {
-        // That it was not asked is told where the login needed it.
         let asked = renew::ask(agent, &state.machine, Occasion::Doubt, PATIENCE);
-        if let (Err(error), true) = (asked, has_ended(&state)) {
+        if let Err(error) = asked {
             terminal::show_warning(&format!("{agent}'s login is not renewed: {error}"));
         }
     }
