@@ -106,10 +106,10 @@ mod tests {
         let moved = host(home, Some(folder));
         assert_eq!(FILE.on(&moved), folder.join("login.json"));
         let relative = [("AGENT_HOME".to_owned(), "own".to_owned())];
-        let relative = Host::new(home, "/work", relative);
+        let relative = Host::new(home, "/place", relative);
         assert_eq!(
             FILE.on(&relative),
-            std::path::Path::new("/work/own/login.json")
+            std::path::Path::new("/place/own/login.json")
         );
         let empty = host(home, Some(std::path::Path::new("")));
         assert_eq!(FILE.on(&empty), home.join(".agent/login.json"));
